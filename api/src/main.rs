@@ -1,0 +1,2 @@
+//! hardshell
+fn main() {}

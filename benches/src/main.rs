@@ -1,0 +1,2 @@
+//! hardshell-benches
+fn main() {}

@@ -1,0 +1,1 @@
+//! hardshell-scripted-model

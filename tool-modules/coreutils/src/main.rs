@@ -1,0 +1,2 @@
+//! coreutils
+fn main() {}

@@ -1,0 +1,2 @@
+//! files
+fn main() {}

@@ -1,0 +1,1 @@
+//! Guests for the kernel's tests: one binary each in src/bin.
