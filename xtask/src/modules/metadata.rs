@@ -1,0 +1,145 @@
+//! What `cargo metadata` says about the workspace of the tool modules.
+
+use crate::cmd::Cmd;
+use crate::root::Root;
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What there is to build.
+pub(crate) struct Plan {
+    /// The tool modules, by name.
+    pub(crate) modules: Vec<Module>,
+    /// The tests' guests.
+    pub(crate) guests: Option<Guests>,
+}
+
+/// One tool module.
+pub(crate) struct Module {
+    /// The file's name without `.wasm`: the package's, less `hardshell-`.
+    pub(crate) name: String,
+    /// Cargo's package.
+    pub(crate) package: String,
+    /// The binary target of the package.
+    pub(crate) bin: String,
+    /// The commands it serves.
+    pub(crate) names: Vec<String>,
+    /// One sentence on what it is.
+    pub(crate) description: String,
+}
+
+/// The tests' guests.
+pub(crate) struct Guests {
+    /// Binaries to build for preview 1.
+    pub(crate) bins: Vec<String>,
+    /// Binaries to build for WASI 0.2 as well.
+    pub(crate) components: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    metadata: Option<serde_json::Value>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declared {
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    components: Vec<String>,
+}
+
+/// Reads the workspace and refuses what could not be served: no binary, no command, a command
+/// that two modules claim.
+pub(crate) fn read(root: &Root) -> anyhow::Result<Plan> {
+    let json = Cmd::cargo()
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .dir(&root.tool_modules())
+        .read()?;
+    let metadata: Metadata =
+        serde_json::from_str(&json).context("cargo metadata of tool-modules")?;
+    let mut modules = Vec::new();
+    let mut guests = None;
+    let mut owners: BTreeMap<String, String> = BTreeMap::new();
+    for package in metadata.packages {
+        let declared = package
+            .metadata
+            .as_ref()
+            .and_then(|all| all.get("hardshell"));
+        let bins: Vec<String> = package
+            .targets
+            .iter()
+            .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
+            .map(|target| target.name.clone())
+            .collect();
+        let declared: Option<Declared> = declared
+            .map(|value| serde_json::from_value(value.clone()))
+            .transpose()
+            .with_context(|| format!("[package.metadata.hardshell] of {}", package.name))?;
+        if package.name == super::TEST_GUESTS {
+            let components = declared
+                .map(|declared| declared.components)
+                .unwrap_or_default();
+            if let Some(missing) = components.iter().find(|name| !bins.contains(name)) {
+                bail!(
+                    "{}: the component {missing} is no file of src/bin",
+                    package.name
+                );
+            }
+            guests = Some(Guests { bins, components });
+            continue;
+        }
+        let Some(declared) = declared else { continue };
+        let name = package
+            .name
+            .strip_prefix("hardshell-")
+            .unwrap_or(&package.name)
+            .to_owned();
+        let [bin] = bins.as_slice() else {
+            bail!(
+                "{}: a tool module has exactly one binary, this has {}",
+                package.name,
+                bins.len()
+            );
+        };
+        if declared.names.is_empty() {
+            bail!(
+                "{}: [package.metadata.hardshell] names no command",
+                package.name
+            );
+        }
+        for command in &declared.names {
+            if let Some(other) = owners.insert(command.clone(), package.name.clone()) {
+                bail!(
+                    "the command {command} is claimed by both {other} and {}",
+                    package.name
+                );
+            }
+        }
+        modules.push(Module {
+            name,
+            package: package.name,
+            bin: bin.clone(),
+            names: declared.names,
+            description: declared.description,
+        });
+    }
+    modules.sort_by(|left, right| left.name.cmp(&right.name));
+    Ok(Plan { modules, guests })
+}
