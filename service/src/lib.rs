@@ -1,1 +1,21 @@
-//! hardshell-service
+//! The service: runs of the agent, their leases, workspaces, rows and events.
+//!
+//! It knows `hardshell-host` and nothing of HTTP routes or of MCP: `api` puts both
+//! in front of it. It reads no environment and no configuration file.
+
+pub mod agent;
+pub mod config;
+mod error;
+mod ids;
+mod run;
+mod service;
+mod store;
+mod time;
+mod types;
+
+pub use config::ServiceConfig;
+pub use error::{ErrorKind, Result, ServiceError};
+pub use ids::{ConversationId, ExecutionId, IdempotencyKey, InvalidId, KeyId, TenantId};
+pub use run::Run;
+pub use service::{EventStream, FileContent, FirstKey, FileUpload, Service};
+pub use types::*;

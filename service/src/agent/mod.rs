@@ -1,0 +1,3 @@
+//! The agent child.
+
+pub mod launch;
