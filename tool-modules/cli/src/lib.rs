@@ -1,0 +1,108 @@
+//! What the commands share: GNU option parsing, arguments as bytes, error
+//! messages in the GNU form, buffered output.
+//!
+//! Arguments and file names are bytes from end to end: a name that is not
+//! UTF-8 must survive every command.
+
+mod getopt;
+mod input;
+mod output;
+pub mod process;
+mod size;
+
+pub use getopt::{Arg, Item, Opt, Parser};
+pub use input::{Input, open_input};
+pub use output::Out;
+pub use size::{human, parse_size};
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+#[cfg(unix)]
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+#[cfg(target_os = "wasi")]
+use std::os::wasi::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+/// All arguments including `argv[0]`, as bytes.
+pub fn args() -> Vec<Vec<u8>> {
+    std::env::args_os().map(OsStringExt::into_vec).collect()
+}
+
+/// The command's name: the base name of `argv[0]`.
+pub fn command_name(args: &[Vec<u8>], default: &str) -> String {
+    let first = args.first().map_or(default.as_bytes(), Vec::as_slice);
+    let base = first.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    if base.is_empty() {
+        return default.to_owned();
+    }
+    String::from_utf8_lossy(base).into_owned()
+}
+
+/// A path over bytes, without a copy.
+pub fn path(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}
+
+/// An `OsStr` over bytes, without a copy.
+pub fn os(bytes: &[u8]) -> &OsStr {
+    OsStr::from_bytes(bytes)
+}
+
+/// The bytes of an `OsStr`.
+pub fn bytes(text: &OsStr) -> &[u8] {
+    text.as_bytes()
+}
+
+/// An `OsString` into its bytes.
+pub fn into_bytes(text: OsString) -> Vec<u8> {
+    text.into_vec()
+}
+
+/// The text of an I/O error as libc's `strerror` has it, without Rust's
+/// suffix.
+pub fn errno_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+/// Writes `COMMAND: MESSAGE` to standard error.
+pub fn complain(command: &str, message: impl AsRef<[u8]>) {
+    let mut line = Vec::with_capacity(128);
+    line.extend_from_slice(command.as_bytes());
+    line.extend_from_slice(b": ");
+    line.extend_from_slice(message.as_ref());
+    line.push(b'\n');
+    let _ = std::io::stderr().write_all(&line);
+}
+
+/// Complains about a file: `COMMAND: FILE: REASON`.
+pub fn complain_file(command: &str, file: &[u8], error: &std::io::Error) {
+    let mut message = file.to_vec();
+    message.extend_from_slice(b": ");
+    message.extend_from_slice(errno_text(error).as_bytes());
+    complain(command, message);
+}
+
+/// The pointer to the help that GNU commands print after a usage error.
+pub fn try_help(command: &str) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "Try '{command} --help' for more information."
+    );
+}
+
+/// Whether text is UTF-8: yes, unless the environment asks for the C locale.
+pub fn utf8_locale() -> bool {
+    for name in ["LC_ALL", "LC_CTYPE", "LANG"] {
+        if let Some(value) = std::env::var_os(name)
+            && !value.is_empty()
+        {
+            let upper = value.to_string_lossy().to_ascii_uppercase();
+            return !(upper == "C" || upper == "POSIX");
+        }
+    }
+    true
+}
