@@ -52,6 +52,12 @@ pub enum Scratch {
     Dir(DirSource),
 }
 
+impl From<DirSource> for Scratch {
+    fn from(source: DirSource) -> Self {
+        Scratch::Dir(source)
+    }
+}
+
 /// Type of a file system entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -100,7 +106,7 @@ pub enum ChangeKind {
         /// Path as of the start, escaped as [`Change::path`].
         from: String,
     },
-    /// Its permission bits changed, and nothing else.
+    /// Its permission bits or its times were set, and nothing else.
     Mode,
 }
 
@@ -149,8 +155,6 @@ impl Cwd {
 pub(crate) struct OpenOptions {
     pub(crate) read: bool,
     pub(crate) write: bool,
-    /// Affects only what is refused at open; appending itself is [`FileHandle::append`].
-    pub(crate) append: bool,
     pub(crate) create: bool,
     pub(crate) exclusive: bool,
     pub(crate) truncate: bool,

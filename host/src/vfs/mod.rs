@@ -1,0 +1,235 @@
+//! The file system of a sandbox: a mount table over directory handles, a few synthetic
+//! nodes, a ledger of what is used and a journal of what changed.
+//!
+//! It knows no wasmtime: plain synchronous Rust over system calls. Nothing here ever builds
+//! a host path from a guest's bytes. A path is resolved either by the kernel beneath a
+//! mount's directory handle (`resolve`), or component by component over handles that were
+//! all reached from that mount's root (`walk`).
+//!
+//! What exists: the mounts, `/` and the directories above mounts, `/dev` with a few
+//! devices, `/bin` and `/usr/bin` with the commands. Nothing else.
+
+mod actor;
+mod dir;
+mod file;
+mod journal;
+mod ledger;
+mod locks;
+mod meta;
+mod mount;
+mod names;
+mod open;
+mod path;
+mod resolve;
+mod scan;
+mod scratch;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod types;
+mod walk;
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use crate::errno::Errno;
+use crate::limits::Limits;
+
+pub(crate) use actor::Actor;
+use dir::{Dir, MoveLog};
+pub(crate) use dir::DirHandle;
+pub(crate) use file::FileHandle;
+pub(crate) use journal::CallJournal;
+use journal::{Event, Session};
+use ledger::Ledger;
+pub(crate) use locks::Lock;
+use locks::LockTable;
+use mount::Mount;
+pub(crate) use mount::VfsBuilder;
+pub use mount::VfsError;
+use resolve::ParentCache;
+use scratch::TempDir;
+use tree::Tree;
+pub(crate) use types::{
+    Base, Cwd, Device, DirEntry, OpenOptions, Opened, Stat, StatFs, Stated, Times, When,
+};
+pub use types::{Access, Change, ChangeKind, DirSource, FileType, QuotaExceeded, Scratch};
+
+/// Names of the commands, asked anew when `/bin` is looked into.
+pub(crate) type Commands = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
+/// The file system of one sandbox.
+pub(crate) struct Vfs {
+    tree: Tree,
+    mounts: Vec<Mount>,
+    ledger: Ledger,
+    session: Session,
+    moves: MoveLog,
+    parents: ParentCache,
+    locks: LockTable,
+    /// Held while names are changed, so that what is counted is what was changed.
+    names: Mutex<()>,
+    /// Counts changes of content; see `file::FileHandle::stat`.
+    writes: AtomicU64,
+    openat2: bool,
+    /// The host's superuser passes every permission bit; then they are checked here.
+    check_modes: bool,
+    max_depth: usize,
+    /// Time of the synthetic nodes, nanoseconds since 1970.
+    born: u64,
+    /// Removed with the file system; declared last, so that every handle is closed before.
+    _scratch: Option<TempDir>,
+}
+
+impl Vfs {
+    /// A builder without mounts.
+    pub(crate) fn builder(limits: &Limits, commands: Commands) -> VfsBuilder {
+        VfsBuilder::new(limits, commands)
+    }
+
+    fn assemble(
+        limits: &Limits,
+        tree: Tree,
+        mounts: Vec<Mount>,
+        ledger: Ledger,
+        scratch: Option<TempDir>,
+        openat2: bool,
+    ) -> Vfs {
+        let born = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        Vfs {
+            tree,
+            mounts,
+            ledger,
+            session: Session::default(),
+            moves: MoveLog::default(),
+            parents: ParentCache::default(),
+            locks: LockTable::default(),
+            names: Mutex::new(()),
+            writes: AtomicU64::new(0),
+            openat2,
+            check_modes: rustix::process::geteuid().is_root(),
+            max_depth: usize::try_from(limits.path_depth).unwrap_or(usize::MAX),
+            born: u64::try_from(born).unwrap_or(0),
+            _scratch: scratch,
+        }
+    }
+
+    fn mount(&self, index: usize) -> Result<&Mount, Errno> {
+        self.mounts.get(index).ok_or(Errno::NOENT)
+    }
+
+    /// Mount and handle of a directory that is not synthetic.
+    fn host_dir<'a>(&'a self, dir: &'a Dir) -> Option<(usize, BorrowedFd<'a>)> {
+        match dir {
+            Dir::Synthetic(_) => None,
+            Dir::Mount(mount) => self.mounts.get(*mount).map(|m| (*mount, m.fd.as_fd())),
+            Dir::Below(below) => Some((below.mount, below.fd.as_fd())),
+        }
+    }
+
+    fn stat_dir(&self, dir: &Dir) -> Result<Stat, Errno> {
+        match (self.host_dir(dir), dir) {
+            (Some((mount, fd)), _) => self.stat_fd(mount, fd),
+            (None, Dir::Synthetic(node)) => Ok(self.stat_synthetic(*node)),
+            (None, _) => Err(Errno::NOENT),
+        }
+    }
+
+    /// Absolute sandbox path of a directory, as far as it is known.
+    fn path_of(&self, dir: &Dir) -> Vec<u8> {
+        match dir {
+            Dir::Synthetic(node) => self.tree.path(*node),
+            Dir::Mount(mount) => self.mounts.get(*mount).map(|m| m.at.clone()).unwrap_or_default(),
+            Dir::Below(below) => {
+                let rest = below.path(&self.moves).unwrap_or_default();
+                self.absolute(below.mount, &rest)
+            }
+        }
+    }
+
+    fn absolute(&self, mount: usize, rest: &[u8]) -> Vec<u8> {
+        let mut path = self.mounts.get(mount).map(|m| m.at.clone()).unwrap_or_default();
+        if !rest.is_empty() {
+            path.push(b'/');
+            path.extend_from_slice(rest);
+        }
+        path
+    }
+
+    /// Records an event below a mount; its paths are below the mount's root.
+    fn note(&self, actor: &Actor, mount: usize, event: Event<'_>) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let Some(prefix) = self.mounts.get(mount).and_then(|m| m.journal.as_deref()) else {
+            return;
+        };
+        if prefix.is_empty() {
+            return self.session.record(&actor.call, event);
+        }
+        let at = |path: &[u8]| [prefix, path].concat();
+        let record = |event: Event<'_>| self.session.record(&actor.call, event);
+        match event {
+            Event::Created(path, t) => record(Event::Created(&at(path), t)),
+            Event::Modified(path) => record(Event::Modified(&at(path))),
+            Event::Mode(path, t) => record(Event::Mode(&at(path), t)),
+            Event::Removed(path, t) => record(Event::Removed(&at(path), t)),
+            Event::Renamed { from, to, file_type, replaced } => {
+                record(Event::Renamed { from: &at(from), to: &at(to), file_type, replaced });
+            }
+            Event::Unknown => record(Event::Unknown),
+        }
+    }
+
+    /// What changed since the sandbox was made or last drained, and whether that is not all
+    /// and only a scan can tell.
+    pub(crate) fn changes(&self) -> (Vec<Change>, bool) {
+        self.session.changes()
+    }
+
+    /// The same, and starts anew.
+    pub(crate) fn drain_changes(&self) -> (Vec<Change>, bool) {
+        self.session.drain()
+    }
+
+    /// The root directory.
+    pub(crate) fn root_dir(self: &Arc<Self>) -> Arc<DirHandle> {
+        DirHandle::new(self.clone(), Dir::Synthetic(tree::ROOT))
+    }
+
+    /// The root as a working directory.
+    pub(crate) fn root_cwd(&self) -> Cwd {
+        Cwd { dir: Dir::Synthetic(tree::ROOT), path: Arc::from(&b"/"[..]) }
+    }
+
+    /// An open directory as a working directory.
+    pub(crate) fn cwd_of(&self, handle: &DirHandle) -> Cwd {
+        Cwd { dir: handle.dir.clone(), path: handle.path().into() }
+    }
+
+    /// Lets go of handles that only serve speed, for a sandbox at rest.
+    pub(crate) fn rest(&self) {
+        self.parents.clear();
+    }
+
+    /// Space left to the sandbox where `path` lies; nothing is left in what is read-only.
+    pub(crate) fn statfs(&self, base: Base<'_>, path: &[u8]) -> Result<StatFs, Errno> {
+        use resolve::Located;
+        let mount = match self.locate(base, path)? {
+            Located::Below(below) => {
+                self.stat(base, path, true)?;
+                Some(below.mount)
+            }
+            Located::Dir(dir) => self.host_dir(&dir).map(|(mount, _)| mount),
+            Located::Leaf(_) => None,
+            Located::Missing => return Err(Errno::NOENT),
+        };
+        let pool = mount.and_then(|m| self.mounts.get(m)).and_then(|m| m.pool);
+        Ok(match pool {
+            Some(pool) => self.space(pool),
+            None => StatFs { total_bytes: 0, free_bytes: 0, total_files: 0, free_files: 0 },
+        })
+    }
+}
