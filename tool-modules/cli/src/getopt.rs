@@ -68,6 +68,7 @@ pub struct Parser<'a> {
     at: usize,
     stop_at_operand: bool,
     only_operands: bool,
+    usage: &'a str,
 }
 
 impl<'a> Parser<'a> {
@@ -83,7 +84,15 @@ impl<'a> Parser<'a> {
             at: 0,
             stop_at_operand: false,
             only_operands: false,
+            usage: "",
         }
+    }
+
+    /// What is printed after a usage error instead of the pointer to the help.
+    #[must_use]
+    pub fn usage(mut self, usage: &'a str) -> Self {
+        self.usage = usage;
+        self
     }
 
     /// The first operand ends the options (`env`, `xargs`, `timeout`).
@@ -211,7 +220,11 @@ impl<'a> Parser<'a> {
 
     fn fail<T>(&self, message: &str) -> Result<T, ()> {
         complain(self.command, message);
-        try_help(self.command);
+        if self.usage.is_empty() {
+            try_help(self.command);
+        } else {
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), self.usage.as_bytes());
+        }
         Err(())
     }
 }

@@ -132,6 +132,9 @@ const OPTIONS: &[Opt] = &[
     Opt::new('V', "version", Arg::No),
 ];
 
+const USAGE: &str =
+    "Usage: grep [OPTION]... PATTERNS [FILE]...\nTry 'grep --help' for more information.\n";
+
 const HELP: &str = "\
 Usage: grep [OPTION]... PATTERNS [FILE]...
 Search for PATTERNS in each FILE.
@@ -243,7 +246,7 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
     let mut have_pattern = false;
     let mut operands: Vec<Vec<u8>> = Vec::new();
     let (mut before, mut after, mut context) = (None, None, numbers);
-    let mut parser = Parser::new("grep", OPTIONS, args);
+    let mut parser = Parser::new("grep", OPTIONS, args).usage(USAGE);
     loop {
         let item = match parser.next() {
             Ok(Some(item)) => item,
@@ -385,10 +388,7 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
         match operands.next() {
             Some(pattern) => add_patterns(&mut o.patterns, &pattern),
             None => {
-                let _ = std::io::Write::write_all(
-                    &mut std::io::stderr(),
-                    b"Usage: grep [OPTION]... PATTERNS [FILE]...\nTry 'grep --help' for more information.\n",
-                );
+                let _ = std::io::Write::write_all(&mut std::io::stderr(), USAGE.as_bytes());
                 return Err(2);
             }
         }

@@ -72,7 +72,7 @@ impl Printer {
         }
         if self.line_number {
             let text = if self.initial_tab {
-                format!("{number:>4}")
+                format!("{number:>19}")
             } else {
                 number.to_string()
             };
@@ -81,7 +81,7 @@ impl Printer {
         }
         if self.byte_offset {
             let text = if self.initial_tab {
-                format!("{offset:>6}")
+                format!("{offset:>19}")
             } else {
                 offset.to_string()
             };

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use hardshell_cli::{Input, complain_file};
+use hardshell_cli::{Input, complain, complain_file};
 use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::matcher::Matcher;
@@ -41,6 +41,8 @@ struct State<'n> {
     /// Context lines still due.
     after: usize,
     binary: bool,
+    /// A selected line was not valid text.
+    invalid: bool,
     /// Nothing more is wanted from this input.
     stop: bool,
 }
@@ -100,6 +102,7 @@ impl<'a> Searcher<'a> {
             any_printed: false,
             after: 0,
             binary: false,
+            invalid: false,
             stop: self.options.max_count == 0,
         };
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -134,12 +137,15 @@ impl<'a> Searcher<'a> {
         };
         if listed {
             self.printer.name(state.name, None);
-        } else if state.binary && state.selected > 0 && !options.count && options.list == List::None
+        } else if (state.binary || state.invalid)
+            && state.selected > 0
+            && !options.count
+            && options.list == List::None
         {
-            let mut message = b"grep: ".to_vec();
-            message.extend_from_slice(state.name);
-            message.extend_from_slice(b": binary file matches\n");
-            self.printer.out.put(&message);
+            let mut message = state.name.to_vec();
+            message.extend_from_slice(b": binary file matches");
+            self.printer.out.flush();
+            complain("grep", message);
         }
     }
 
@@ -381,9 +387,9 @@ impl<'a> Searcher<'a> {
         if self.options.utf8 && self.options.binary != Binary::Text {
             let line = text.get(start..end).unwrap_or_default();
             if std::str::from_utf8(line).is_err() {
-                // Text that is not valid is treated as binary from here on.
-                state.binary = true;
-                state.stop = self.options.binary == Binary::Say || state.stop;
+                // A line that is not valid text is left out, and said so at
+                // the end.
+                state.invalid = true;
                 if self.options.binary == Binary::Skip {
                     state.selected = 0;
                     state.stop = true;

@@ -50,9 +50,7 @@ pub fn run(options: &Options, searcher: &mut Searcher<'_>) {
                         message.extend_from_slice(b": Is a directory");
                         complain("grep", message);
                     }
-                    if options.binary != crate::options::Binary::Skip {
-                        searcher.failed |= false;
-                    }
+                    searcher.failed = true;
                 }
                 Directories::Recurse => {
                     let trimmed = trim(file);

@@ -519,7 +519,13 @@ impl<'a> Machine<'a> {
             }
             Kind::Exchange => std::mem::swap(&mut self.space, &mut self.hold),
             Kind::List(length) => {
-                let text = self.listing(length.unwrap_or(self.options.line_length));
+                let width = match length {
+                    Some(0) => usize::MAX,
+                    Some(length) => length - 1,
+                    None if self.options.line_length <= 1 => usize::MAX,
+                    None => self.options.line_length - 1,
+                };
+                let text = self.listing(width);
                 self.put(&text);
             }
             Kind::Next => {
@@ -699,10 +705,9 @@ impl<'a> Machine<'a> {
     }
 
     /// The pattern space in the unambiguous form of `l`.
-    fn listing(&self, length: usize) -> Vec<u8> {
+    fn listing(&self, width: usize) -> Vec<u8> {
         let mut out = Vec::new();
         let mut column = 0;
-        let width = if length > 1 { length - 1 } else { usize::MAX };
         let mut rest = self.space.as_slice();
         while let Some(byte) = rest.first().copied() {
             let mut taken = 1;

@@ -105,7 +105,7 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
         follow: false,
         utf8: utf8_locale(),
     };
-    let mut parser = Parser::new("sed", OPTIONS, args);
+    let mut parser = Parser::new("sed", OPTIONS, args).usage(HELP);
     loop {
         let (id, value) = match parser.next() {
             Ok(Some(Item::Operand(word))) => {

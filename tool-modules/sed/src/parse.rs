@@ -170,12 +170,6 @@ impl Parser<'_> {
                 self.skip_blank();
                 end = Some(self.range_end()?);
             }
-        } else if self.peek() == Some(b',') {
-            self.at += 1;
-            return problem("unexpected `,'");
-        }
-        if matches!(start, Some(Address::Zero)) && !matches!(end, Some(End::Pattern(_))) {
-            return problem("invalid usage of line address 0");
         }
         self.skip_blank();
         let mut negated = false;
@@ -191,6 +185,9 @@ impl Parser<'_> {
         let Some(letter) = self.next() else {
             return problem("missing command");
         };
+        if matches!(start, Some(Address::Zero)) && !matches!(end, Some(End::Pattern(_))) {
+            return problem("invalid usage of line address 0");
+        }
         let addresses = usize::from(start.is_some()) + usize::from(end.is_some());
         let range = if matches!(start, Some(Address::Zero)) {
             Range::Open
@@ -403,21 +400,26 @@ impl Parser<'_> {
         let mut out = Vec::new();
         if self.peek() == Some(b'\\') {
             self.at += 1;
+            let after = self.at;
             self.skip_blank();
-            if self.peek() == Some(b'\n') {
-                self.at += 1;
-            } else if self.peek().is_none() {
-                return problem("expected \\ after `a', `c' or `i'");
+            match self.peek() {
+                Some(b'\n') => self.at += 1,
+                None => return problem("expected \\ after `a', `c' or `i'"),
+                // The backslash keeps the blanks that follow it.
+                Some(_) => {
+                    self.at = after;
+                    if let Some(first) = self.next() {
+                        out.push(first);
+                    }
+                }
             }
         }
         while let Some(byte) = self.next() {
             match byte {
-                b'\\' => match self.next() {
-                    Some(b'\n') => out.push(b'\n'),
-                    Some(b't') => out.push(b'\t'),
-                    Some(other) => out.push(other),
-                    None => {}
-                },
+                b'\\' => {
+                    let rest = self.text.get(self.at..).unwrap_or_default();
+                    self.at += escape(rest, &mut out);
+                }
                 b'\n' => break,
                 other => out.push(other),
             }
