@@ -18,6 +18,7 @@ mod grep;
 mod path;
 mod platform;
 mod read;
+mod resource;
 mod snippet;
 mod state;
 mod text;
@@ -25,6 +26,7 @@ mod write;
 
 pub use answer::{Answer, Content, ToolError};
 pub use args::Args;
+pub use resource::keep;
 pub use state::{FileState, State};
 
 use serde::Deserialize;
@@ -60,6 +62,12 @@ pub fn run(tool: &str, request: Request) -> Answer {
             .and_then(|args| edit::multi_edit(&args, &state)),
         "Glob" => Args::new("Glob", args, glob::PARAMETERS).and_then(|args| glob::glob(&args)),
         "Grep" => Args::new("Grep", args, grep::PARAMETERS).and_then(|args| grep::grep(&args)),
+        "List" => Args::new("List", args, resource::LIST).and_then(|args| resource::list(&args)),
+        "Fetch" => {
+            Args::new("Fetch", args, resource::FETCH).and_then(|args| resource::fetch(&args))
+        }
+        "Complete" => Args::new("Complete", args, resource::COMPLETE)
+            .and_then(|args| resource::complete(&args)),
         other => Err(ToolError::new(format!(
             "No such tool: {other:?}. The tools are {}.",
             TOOLS.join(", ")

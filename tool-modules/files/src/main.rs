@@ -18,6 +18,9 @@ fn main() -> ExitCode {
     }));
 
     let tool = std::env::args().nth(1).unwrap_or_default();
+    if tool == "Keep" {
+        return keep();
+    }
     let mut input = Vec::new();
     if let Err(error) = io::stdin().lock().read_to_end(&mut input) {
         eprintln!("files: cannot read the request: {error}");
@@ -29,6 +32,18 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("files: cannot write the answer: {error}");
             ExitCode::from(2)
+        }
+    }
+}
+
+/// `files Keep PATH`: standard input into a new file.
+fn keep() -> ExitCode {
+    let path = std::env::args().nth(2).unwrap_or_default();
+    match hardshell_files::keep(&path) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("files: {error}");
+            ExitCode::FAILURE
         }
     }
 }

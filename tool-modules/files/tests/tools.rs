@@ -683,3 +683,48 @@ fn requests_that_are_none_are_refused() {
         );
     }
 }
+
+#[test]
+fn the_host_lists_fetches_and_completes() {
+    let mut world = World::new(&[
+        ("b.txt", "b"),
+        ("a/c.md", "# c"),
+        ("a/d.bin", "x\0y"),
+        (".git/config", ""),
+    ]);
+    let root = world.dir.path().to_string_lossy().into_owned();
+    let data = |answer: Answer| {
+        serde_json::from_str::<Value>(&answer.structured.unwrap().to_string().replace(&root, "$"))
+            .unwrap()
+    };
+    let list = |world: &mut World, offset: u64| {
+        data(world.call("List", json!({"path": "$", "offset": offset, "limit": 2})))
+    };
+    assert_eq!(
+        list(&mut world, 0),
+        json!({"entries": [
+            {"path": "$/a/c.md", "size": 3, "mime": "text/markdown"},
+            {"path": "$/a/d.bin", "size": 3, "mime": "text/plain"}
+        ], "next": 2})
+    );
+    assert_eq!(list(&mut world, 2)["next"], Value::Null);
+    assert_eq!(
+        data(world.call("Fetch", json!({"path": "$/a/c.md"}))),
+        json!({"mime": "text/markdown", "text": "# c"})
+    );
+    assert_eq!(
+        data(world.call("Fetch", json!({"path": "$/a/d.bin"}))),
+        json!({"mime": "application/octet-stream", "blob": "eAB5"})
+    );
+    assert!(world.call("Fetch", json!({"path": "$/a"})).is_error);
+    for (prefix, expected) in [
+        ("", json!([".git/", "a/", "b.txt"])),
+        ("a/", json!(["a/c.md", "a/d.bin"])),
+        ("a/d", json!(["a/d.bin"])),
+        ("../", json!([])),
+        ("z", json!([])),
+    ] {
+        let got = data(world.call("Complete", json!({"root": root, "path": prefix})));
+        assert_eq!(got["values"], expected, "{prefix}");
+    }
+}

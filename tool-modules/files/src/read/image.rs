@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 const BYTES_MAX: u64 = 3_750_000;
 
 /// The media type of an image that models take, by its first bytes.
-pub(super) fn mime(head: &[u8]) -> Option<&'static str> {
+pub fn mime(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"\x89PNG\r\n\x1a\n") {
         Some("image/png")
     } else if head.starts_with(b"\xff\xd8\xff") {

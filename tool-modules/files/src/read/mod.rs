@@ -21,6 +21,8 @@ pub const PARAMETERS: &[Parameter] = &[
     optional("pages", Kind::String),
 ];
 
+pub use image::mime as image_mime;
+
 /// Bytes that decide what a file is.
 const HEAD: usize = 8192;
 /// The largest file that is taken into memory as a whole.
