@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Plan {
     /// The tool modules, by name.
     pub(crate) modules: Vec<Module>,
-    /// The tests' guests.
-    pub(crate) guests: Option<Guests>,
+    /// The guests of tests and benches.
+    pub(crate) guests: Guests,
 }
 
 /// One tool module.
@@ -28,8 +28,11 @@ pub(crate) struct Module {
     pub(crate) description: String,
 }
 
-/// The tests' guests.
+/// The guests of tests and benches.
+#[derive(Default)]
 pub(crate) struct Guests {
+    /// Their packages.
+    pub(crate) packages: Vec<String>,
     /// Binaries to build for preview 1.
     pub(crate) bins: Vec<String>,
     /// Binaries to build for WASI 0.2 as well.
@@ -63,6 +66,9 @@ struct Declared {
     description: String,
     #[serde(default)]
     components: Vec<String>,
+    /// Not a tool of the product: its binaries are guests of tests or benches.
+    #[serde(default)]
+    test: bool,
 }
 
 /// Reads the workspace and refuses what could not be served: no binary, no command, a command
@@ -75,7 +81,7 @@ pub(crate) fn read(root: &Root) -> anyhow::Result<Plan> {
     let metadata: Metadata =
         serde_json::from_str(&json).context("cargo metadata of tool-modules")?;
     let mut modules = Vec::new();
-    let mut guests = None;
+    let mut guests = Guests::default();
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
     for package in metadata.packages {
         let declared = package
@@ -92,7 +98,9 @@ pub(crate) fn read(root: &Root) -> anyhow::Result<Plan> {
             .map(|value| serde_json::from_value(value.clone()))
             .transpose()
             .with_context(|| format!("[package.metadata.hardshell] of {}", package.name))?;
-        if package.name == super::TEST_GUESTS {
+        if package.name == super::TEST_GUESTS
+            || declared.as_ref().is_some_and(|declared| declared.test)
+        {
             let components = declared
                 .map(|declared| declared.components)
                 .unwrap_or_default();
@@ -102,7 +110,11 @@ pub(crate) fn read(root: &Root) -> anyhow::Result<Plan> {
                     package.name
                 );
             }
-            guests = Some(Guests { bins, components });
+            if !bins.is_empty() {
+                guests.packages.push(package.name);
+            }
+            guests.bins.extend(bins);
+            guests.components.extend(components);
             continue;
         }
         let Some(declared) = declared else { continue };

@@ -2,8 +2,8 @@
 //!
 //! Every package of tool-modules that has a `[package.metadata.hardshell]` table is a tool
 //! module: its binary goes to `target/modules/NAME.wasm` and into the manifest. The package
-//! `hardshell-test-guests` is the tests' own: each file of its `src/bin` goes to
-//! `target/modules/test/NAME.wasm`, and those that its metadata lists under `components` are
+//! `hardshell-test-guests`, and those whose table says `test = true`, are guests of tests and
+//! benches: each of their binaries goes to `target/modules/test/NAME.wasm`, and those that its metadata lists under `components` are
 //! built for WASI 0.2 as `target/modules/test/NAME.component.wasm` as well.
 
 mod build;
@@ -94,9 +94,9 @@ pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<PathBuf> {
         .iter()
         .map(|module| module.package.as_str())
         .collect();
-    let guests = plan.guests.as_ref().filter(|_| args.wants("test"));
-    if guests.is_some_and(|guests| !guests.bins.is_empty()) {
-        packages.push(TEST_GUESTS);
+    let guests = args.wants("test").then_some(&plan.guests);
+    if let Some(guests) = guests {
+        packages.extend(guests.packages.iter().map(String::as_str));
     }
     if packages.is_empty() {
         bail!("tool-modules has no package with [package.metadata.hardshell]");
@@ -121,7 +121,11 @@ pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<PathBuf> {
     if let Some(guests) = guests {
         let test_out = out.join("test");
         for bin in &guests.bins {
-            if let Some(file) = built.artifacts.get(&(TEST_GUESTS.to_owned(), bin.clone())) {
+            let mut of_guests = built
+                .artifacts
+                .iter()
+                .filter(|((package, _), _)| guests.packages.contains(package));
+            if let Some((_, file)) = of_guests.find(|((_, name), _)| name == bin) {
                 collect::guest(file, &test_out.join(format!("{bin}.wasm")), &mut collected)?;
             }
         }
