@@ -1,4 +1,8 @@
 //! Work for the benches: `bench-guest WORK ARGS…`, the same program as a guest and natively.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "fixed tables in a program that measures itself"
+)]
 
 mod kernels;
 

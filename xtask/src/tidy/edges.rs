@@ -83,14 +83,7 @@ const INSIDE: &[(&str, &[&str])] = &[
         ],
     ),
     ("hardshell-tests", &["hardshell-scripted-model"]),
-    (
-        "hardshell-benches",
-        &[
-            "hardshell-host",
-            "hardshell-mcp",
-            "hardshell-scripted-model",
-        ],
-    ),
+    ("hardshell-benches", &["hardshell-host", "hardshell-tests"]),
 ];
 
 pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
