@@ -27,6 +27,8 @@ CREATE TABLE conversations (
     fence           BIGINT NOT NULL DEFAULT 0,  -- newest fencing token seen
     context_tokens  BIGINT NOT NULL DEFAULT 0,
     agent_cost      BIGINT NOT NULL DEFAULT 0,  -- what the agent itself has added up, micro-dollars
+    unpublished     TEXT,                       -- server whose disk holds a workspace newer than the store's
+    unpublished_at  BIGINT,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     deleted_at      BIGINT

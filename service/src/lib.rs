@@ -6,10 +6,17 @@
 pub mod agent;
 pub mod config;
 mod error;
+mod exec;
+mod gateway;
 mod ids;
+mod keys;
+mod lease;
+mod local;
+mod objects;
 mod run;
 mod service;
 mod store;
+mod sync;
 mod time;
 mod types;
 

@@ -176,6 +176,11 @@ pub struct SyncConfig {
     /// Default 300 s.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
+    /// How long a conversation waits for the server whose disk holds a newer
+    /// workspace than the store; then it goes on with what the store has.
+    /// Default 600 s.
+    #[serde(with = "units::duration")]
+    pub wait_for_owner: Duration,
 }
 
 impl Default for SyncConfig {
@@ -186,6 +191,7 @@ impl Default for SyncConfig {
             part_size: 8 << 20,
             attempts: 4,
             timeout: Duration::from_secs(300),
+            wait_for_owner: Duration::from_secs(600),
         }
     }
 }
@@ -270,6 +276,9 @@ pub struct ModelConfig {
     /// How long the provider may take until its first byte. Default 600 s.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
+    /// How often the agent tries a request again that the provider could not serve
+    /// (429, 5xx, cut streams). Default 6.
+    pub retries: u32,
     /// Largest request body that the gateway forwards. Default 64 MiB.
     #[serde(with = "units::size")]
     pub max_request: u64,
@@ -284,6 +293,7 @@ impl Default for ModelConfig {
             allowed: Vec::new(),
             prices: default_prices(),
             timeout: Duration::from_secs(600),
+            retries: 6,
             max_request: 64 << 20,
         }
     }

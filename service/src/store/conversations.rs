@@ -18,6 +18,8 @@ pub(crate) struct ConversationRow {
     pub(crate) fence: u64,
     pub(crate) context_tokens: u64,
     pub(crate) agent_cost: u64,
+    /// Server whose disk holds a workspace newer than the store's, and since when.
+    pub(crate) unpublished: Option<(String, i64)>,
 }
 
 const VIEW: &str = "SELECT c.id, c.title, c.context_tokens, c.created_at, c.updated_at, \
@@ -86,7 +88,7 @@ impl Store {
         id: &ConversationId,
     ) -> Result<Option<ConversationRow>> {
         let row = sqlx::query(
-            "SELECT session_id, fence, context_tokens, agent_cost FROM conversations \
+            "SELECT session_id, fence, context_tokens, agent_cost, unpublished, unpublished_at FROM conversations \
              WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL",
         )
         .bind(id.as_str())
@@ -100,6 +102,9 @@ impl Store {
                 fence: unsigned(row.try_get("fence")?),
                 context_tokens: unsigned(row.try_get("context_tokens")?),
                 agent_cost: unsigned(row.try_get("agent_cost")?),
+                unpublished: row
+                    .try_get::<Option<String>, _>("unpublished")?
+                    .zip(row.try_get::<Option<i64>, _>("unpublished_at")?),
             })
         })
         .transpose()
@@ -208,6 +213,20 @@ impl Store {
         .execute(&self.write)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Says that a server's disk holds what the store does not, or no longer.
+    pub(crate) async fn set_unpublished(&self, id: &ConversationId, fence: u64, server: Option<&str>) -> Result<()> {
+        sqlx::query(
+            "UPDATE conversations SET unpublished = $3, unpublished_at = $4 WHERE id = $1 AND fence <= $2",
+        )
+        .bind(id.as_str())
+        .bind(signed(fence))
+        .bind(server.map(str::to_owned))
+        .bind(server.map(|_| now()))
+        .execute(&self.write)
+        .await?;
+        Ok(())
     }
 
     /// Starts the agent's record anew under another name, for one that cannot be

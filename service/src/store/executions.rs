@@ -42,7 +42,8 @@ pub(crate) struct ExecutionRow {
     pub(crate) workspace: bool,
     pub(crate) last_seq: u64,
     pub(crate) cancel: bool,
-    pub(crate) model: String,
+    /// Replica that wrote it last.
+    pub(crate) owner: String,
 }
 
 /// Whether a fenced write took place.
@@ -204,7 +205,7 @@ impl Store {
     /// Runs that have not ended and were last written before `before`.
     pub(crate) async fn open_executions(&self, before: i64, limit: i64) -> Result<Vec<ExecutionRow>> {
         let rows = sqlx::query(
-            "SELECT id, tenant_id, conversation_id, state, workspace, last_seq, cancel, model FROM executions \
+            "SELECT id, tenant_id, conversation_id, state, workspace, last_seq, cancel, owner FROM executions \
              WHERE finished_at IS NULL AND updated_at < $1 ORDER BY updated_at LIMIT $2",
         )
         .bind(before)
@@ -217,7 +218,7 @@ impl Store {
     /// One row, whoever's it is: for the sweeper, which names no tenant.
     pub(crate) async fn execution_row(&self, id: &ExecutionId) -> Result<Option<ExecutionRow>> {
         sqlx::query(
-            "SELECT id, tenant_id, conversation_id, state, workspace, last_seq, cancel, model \
+            "SELECT id, tenant_id, conversation_id, state, workspace, last_seq, cancel, owner \
              FROM executions WHERE id = $1",
         )
         .bind(id.as_str())
@@ -226,6 +227,16 @@ impl Store {
         .as_ref()
         .map(execution_row)
         .transpose()
+    }
+
+    /// The number of the last event of a run that has ended, whoever's it is.
+    pub(crate) async fn execution_end(&self, id: &ExecutionId) -> Result<Option<u64>> {
+        let last: Option<i64> =
+            sqlx::query_scalar("SELECT last_seq FROM executions WHERE id = $1 AND finished_at IS NOT NULL")
+                .bind(id.as_str())
+                .fetch_optional(&self.read)
+                .await?;
+        Ok(last.map(unsigned))
     }
 
     /// Runs of the tenant that have not ended, on any replica.
@@ -289,6 +300,6 @@ fn execution_row(row: &AnyRow) -> Result<ExecutionRow> {
         workspace: row.try_get::<i64, _>("workspace")? != 0,
         last_seq: unsigned(row.try_get("last_seq")?),
         cancel: row.try_get::<i64, _>("cancel")? != 0,
-        model: row.try_get("model")?,
+        owner: row.try_get("owner")?,
     })
 }
