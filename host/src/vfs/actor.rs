@@ -84,7 +84,13 @@ impl Actor {
         used: u64,
         asked: u64,
     ) -> Errno {
-        *self.hit.lock() = Some(QuotaExceeded { which, extension, limit, used, asked });
+        *self.hit.lock() = Some(QuotaExceeded {
+            which,
+            extension,
+            limit,
+            used,
+            asked,
+        });
         Errno::DQUOT
     }
 

@@ -68,7 +68,10 @@ impl MoveLog {
             return;
         }
         let log = self.log.lock();
-        if log.front().is_some_and(|(first, ..)| tracked.seen.saturating_add(1) < *first) {
+        if log
+            .front()
+            .is_some_and(|(first, ..)| tracked.seen.saturating_add(1) < *first)
+        {
             tracked.path = None;
             return;
         }
@@ -107,13 +110,20 @@ impl Tracked {
 impl Tracked {
     /// The last component of the path as it was seen last.
     pub(super) fn last_name(&self) -> Option<&[u8]> {
-        self.path.as_ref().and_then(|p| super::path::split(p)).map(|s| s.name)
+        self.path
+            .as_ref()
+            .and_then(|p| super::path::split(p))
+            .map(|s| s.name)
     }
 }
 
 impl Dir {
     pub(super) fn below(mount: usize, fd: OwnedFd, path: Tracked) -> Dir {
-        Dir::Below(Arc::new(BelowDir { mount, fd, path: Mutex::new(path) }))
+        Dir::Below(Arc::new(BelowDir {
+            mount,
+            fd,
+            path: Mutex::new(path),
+        }))
     }
 }
 
@@ -156,7 +166,11 @@ struct Held {
 
 impl DirHandle {
     pub(super) fn new(vfs: Arc<Vfs>, dir: Dir) -> Arc<DirHandle> {
-        Arc::new(DirHandle { vfs, dir, stream: Mutex::default() })
+        Arc::new(DirHandle {
+            vfs,
+            dir,
+            stream: Mutex::default(),
+        })
     }
 
     fn host(&self) -> Option<(usize, BorrowedFd<'_>)> {
@@ -246,8 +260,20 @@ impl DirHandle {
                 result
             }
             Dir::Below(below) => {
-                let top = below.path.lock().path.as_ref().is_some_and(|p| p.is_empty());
-                self.read_host(&mut stream, below.mount, below.fd.as_fd(), top, cookie, sink)
+                let top = below
+                    .path
+                    .lock()
+                    .path
+                    .as_ref()
+                    .is_some_and(|p| p.is_empty());
+                self.read_host(
+                    &mut stream,
+                    below.mount,
+                    below.fd.as_fd(),
+                    top,
+                    cookie,
+                    sink,
+                )
             }
         }
     }
@@ -267,7 +293,12 @@ impl DirHandle {
         let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
         for (i, (name, ino, file_type)) in listed.iter().enumerate().skip(skip) {
             let next_cookie = u64::try_from(i).unwrap_or(0).saturating_add(1);
-            if !sink(DirEntry { next_cookie, ino: *ino, file_type: *file_type, name }) {
+            if !sink(DirEntry {
+                next_cookie,
+                ino: *ino,
+                file_type: *file_type,
+                name,
+            }) {
                 return;
             }
         }
@@ -311,8 +342,12 @@ impl DirHandle {
                     let above = self.vfs.mount(mount)?.above;
                     ino = meta::synthetic_ino(above);
                 }
-                let entry =
-                    DirEntry { next_cookie: held.next, ino, file_type: held.file_type, name };
+                let entry = DirEntry {
+                    next_cookie: held.next,
+                    ino,
+                    file_type: held.file_type,
+                    name,
+                };
                 if !sink(entry) {
                     return Ok(());
                 }

@@ -59,7 +59,9 @@ const FRESH: Duration = Duration::from_micros(20);
 const MAX_BUFFERS: usize = 1024;
 
 fn total<'a>(lengths: impl Iterator<Item = &'a usize>) -> u64 {
-    lengths.fold(0u64, |sum, n| sum.saturating_add(u64::try_from(*n).unwrap_or(u64::MAX)))
+    lengths.fold(0u64, |sum, n| {
+        sum.saturating_add(u64::try_from(*n).unwrap_or(u64::MAX))
+    })
 }
 
 fn retry<T>(mut op: impl FnMut() -> Result<T, Host>) -> Result<T, Host> {
@@ -79,7 +81,9 @@ impl FileHandle {
         stat: &HostStat,
         o: &OpenOptions,
     ) -> FileHandle {
-        let Opening { mount, fd, path, .. } = opening;
+        let Opening {
+            mount, fd, path, ..
+        } = opening;
         let pool = vfs.mounts.get(mount).and_then(|m| m.pool);
         let key = (stat.st_dev, stat.st_ino);
         let inode = (o.write || o.truncate).then(|| {
@@ -137,11 +141,7 @@ impl FileHandle {
     }
 
     /// Reads at an offset; 0 at the end.
-    pub(crate) fn read_at(
-        &self,
-        bufs: &mut [IoSliceMut<'_>],
-        offset: u64,
-    ) -> Result<usize, Errno> {
+    pub(crate) fn read_at(&self, bufs: &mut [IoSliceMut<'_>], offset: u64) -> Result<usize, Errno> {
         if !self.readable {
             return Err(Errno::BADF);
         }
@@ -154,7 +154,10 @@ impl FileHandle {
     }
 
     fn writer(&self) -> Result<&Arc<Inode>, Errno> {
-        self.inode.as_ref().filter(|_| self.writable).ok_or(Errno::BADF)
+        self.inode
+            .as_ref()
+            .filter(|_| self.writable)
+            .ok_or(Errno::BADF)
     }
 
     /// Writes at an offset. Nothing is written if the whole would exceed a limit.
@@ -264,7 +267,9 @@ impl FileHandle {
             // It has other names, which we do not know.
             return self.vfs.note(actor, self.mount, Event::Unknown);
         }
-        let Some(tracked) = &mut state.path else { return };
+        let Some(tracked) = &mut state.path else {
+            return;
+        };
         match tracked.now(self.mount, &self.vfs.moves) {
             Some(path) => self.vfs.note(actor, self.mount, Event::Modified(path)),
             None => self.vfs.note(actor, self.mount, Event::Unknown),
@@ -342,10 +347,18 @@ impl FileHandle {
             5 => Advice::NoReuse,
             _ => return Err(Errno::INVAL),
         };
-        if offset.checked_add(len).is_none_or(|end| i64::try_from(end).is_err()) {
+        if offset
+            .checked_add(len)
+            .is_none_or(|end| i64::try_from(end).is_err())
+        {
             return Err(Errno::INVAL);
         }
-        Ok(rustix::fs::fadvise(&self.fd, offset, NonZeroU64::new(len), advice)?)
+        Ok(rustix::fs::fadvise(
+            &self.fd,
+            offset,
+            NonZeroU64::new(len),
+            advice,
+        )?)
     }
 
     /// Makes content and status durable.
@@ -378,7 +391,8 @@ impl FileHandle {
         self.fresh.lock().take();
         let event = |path: Option<&Text>| match path {
             Some(path) => {
-                self.vfs.note(actor, self.mount, Event::Mode(path, FileType::File));
+                self.vfs
+                    .note(actor, self.mount, Event::Mode(path, FileType::File));
             }
             None => self.vfs.note(actor, self.mount, Event::Unknown),
         };
@@ -406,7 +420,9 @@ impl FileHandle {
         let path = self.path.lock().now(self.mount, &self.vfs.moves).cloned()?;
         let path = self.vfs.absolute(self.mount, &path);
         let mut walk = Walk::new(&self.vfs, Base::Root, &path).ok()?;
-        let Ended::Entry(found) = walk.run(&path, Last::Follow).ok()? else { return None };
+        let Ended::Entry(found) = walk.run(&path, Last::Follow).ok()? else {
+            return None;
+        };
         let (_, stat) = found.node?;
         let same = (stat.st_dev, stat.st_ino) == self.key;
         let entry = walk.entry(found.name, false).ok()?;
@@ -418,7 +434,10 @@ impl FileHandle {
         let path = match &self.inode {
             Some(inode) => {
                 let mut state = inode.state.lock();
-                state.path.as_mut().and_then(|t| t.now(self.mount, &self.vfs.moves).cloned())
+                state
+                    .path
+                    .as_mut()
+                    .and_then(|t| t.now(self.mount, &self.vfs.moves).cloned())
             }
             None => self.path.lock().now(self.mount, &self.vfs.moves).cloned(),
         };

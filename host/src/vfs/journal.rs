@@ -45,18 +45,29 @@ pub(super) enum Event<'a> {
     Mode(&'a [u8], FileType),
     Removed(&'a [u8], FileType),
     /// `replaced` is the type of what was at the new name.
-    Renamed { from: &'a [u8], to: &'a [u8], file_type: FileType, replaced: Option<FileType> },
+    Renamed {
+        from: &'a [u8],
+        to: &'a [u8],
+        file_type: FileType,
+        replaced: Option<FileType>,
+    },
     /// Something changed whose name is not known.
     Unknown,
 }
 
 fn below<'a>(path: &'a [u8], dir: &[u8]) -> Option<&'a [u8]> {
-    path.strip_prefix(dir).filter(|rest| rest.first() == Some(&b'/'))
+    path.strip_prefix(dir)
+        .filter(|rest| rest.first() == Some(&b'/'))
 }
 
 impl Scope {
     fn put(&mut self, path: &[u8], state: State, file_type: FileType) {
-        let more = path.len() + if let State::Renamed { from, .. } = &state { from.len() } else { 0 };
+        let more = path.len()
+            + if let State::Renamed { from, .. } = &state {
+                from.len()
+            } else {
+                0
+            };
         self.bytes = self.bytes.saturating_add(more);
         self.live.insert(path.to_vec(), (state, file_type));
     }
@@ -66,19 +77,24 @@ impl Scope {
         self.removed.insert(path, file_type);
     }
 
-    /// The name that `path` had at the start, if it existed then.
-    fn origin(&self, path: &[u8]) -> Vec<u8> {
+    /// The name that `path` had at the start; None if the directory that it is in did not
+    /// exist then, so that nothing at this path did.
+    fn origin(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut end = path.len();
-        loop {
-            let Some(head) = path.get(..end) else { return path.to_vec() };
-            if let Some((State::Renamed { from, .. }, _)) = self.live.get(head) {
-                return [from.as_slice(), path.get(end..).unwrap_or_default()].concat();
+        while let Some(head) = path.get(..end) {
+            match self.live.get(head) {
+                Some((State::Renamed { from, .. }, _)) => {
+                    return Some([from.as_slice(), path.get(end..)?].concat());
+                }
+                Some((State::Created, _)) => return None,
+                _ => {}
             }
             match head.iter().rposition(|b| *b == b'/') {
                 Some(slash) => end = slash,
-                None => return path.to_vec(),
+                None => break,
             }
         }
+        Some(path.to_vec())
     }
 
     pub(super) fn record(&mut self, event: Event<'_>) {
@@ -90,7 +106,12 @@ impl Scope {
             Event::Modified(path) => self.modified(path),
             Event::Mode(path, file_type) => self.mode(path, file_type),
             Event::Removed(path, file_type) => self.gone(path, file_type),
-            Event::Renamed { from, to, file_type, replaced } => {
+            Event::Renamed {
+                from,
+                to,
+                file_type,
+                replaced,
+            } => {
                 self.renamed(from, to, file_type, replaced);
             }
             Event::Unknown => self.incomplete = true,
@@ -105,8 +126,10 @@ impl Scope {
     }
 
     fn created(&mut self, path: &[u8], file_type: FileType) {
-        let origin = self.origin(path);
-        if self.removed.get(&origin) == Some(&file_type) {
+        let origin = self
+            .origin(path)
+            .filter(|o| self.removed.get(o) == Some(&file_type));
+        if let Some(origin) = origin {
             self.removed.remove(&origin);
             if file_type == FileType::Dir {
                 // A directory has no content of its own: it is there again.
@@ -144,8 +167,9 @@ impl Scope {
             Some(State::Created) => {}
             Some(State::Renamed { from, .. }) => self.put_removed(from, file_type),
             Some(State::Modified | State::Mode) | None => {
-                let origin = self.origin(path);
-                self.put_removed(origin, file_type);
+                if let Some(origin) = self.origin(path) {
+                    self.put_removed(origin, file_type);
+                }
             }
         }
         self.live.remove(path);
@@ -157,7 +181,7 @@ impl Scope {
         if let Some(old) = replaced {
             self.gone(to, old);
         }
-        let origin = self.origin(from);
+        let origin = self.origin(from).unwrap_or_else(|| from.to_vec());
         let was = self.live.remove(from).map(|(state, _)| state);
         let prefix: Vec<u8> = [from, b"/"].concat();
         if file_type == FileType::Dir {
@@ -176,7 +200,9 @@ impl Scope {
             }
         }
         let target_origin = self.origin(to);
-        let over_start = self.removed.get(&target_origin) == Some(&file_type);
+        let over_start = target_origin
+            .as_ref()
+            .is_some_and(|t| self.removed.get(t) == Some(&file_type));
         match was {
             Some(State::Created) => self.created(to, file_type),
             Some(State::Modified) => {
@@ -184,7 +210,7 @@ impl Scope {
                 self.created(to, file_type);
             }
             Some(State::Renamed { from: start, mode }) => {
-                if start == target_origin {
+                if Some(&start) == target_origin.as_ref() {
                     if mode {
                         self.put(to, State::Mode, file_type);
                     }
@@ -197,7 +223,7 @@ impl Scope {
             }
             Some(State::Mode) | None => {
                 let mode = was.is_some();
-                if origin == target_origin {
+                if Some(&origin) == target_origin.as_ref() {
                     // Its directory was renamed and it came back to its old name.
                     if mode {
                         self.put(to, State::Mode, file_type);
@@ -215,7 +241,11 @@ impl Scope {
     /// The changes so far, removals first.
     pub(super) fn changes(&self) -> Vec<Change> {
         let mut out = Vec::with_capacity(self.live.len() + self.removed.len());
-        let change = |kind, p: &[u8], file_type| Change { kind, path: path::escape(p), file_type };
+        let change = |kind, p: &[u8], file_type| Change {
+            kind,
+            path: path::escape(p),
+            file_type,
+        };
         for (p, file_type) in &self.removed {
             out.push(change(ChangeKind::Removed, p, *file_type));
         }
@@ -253,7 +283,10 @@ impl CallJournal {
     pub(crate) fn new() -> Arc<CallJournal> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Arc::new(CallJournal { id, scope: Mutex::default() })
+        Arc::new(CallJournal {
+            id,
+            scope: Mutex::default(),
+        })
     }
 
     /// What the call changed so far.

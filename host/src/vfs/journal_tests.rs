@@ -44,7 +44,12 @@ fn run(script: &str) -> String {
         ChangeKind::Mode => format!("%{}", c.path),
         ChangeKind::Renamed { from } => format!("{from}>{}", c.path),
     };
-    scope.changes().iter().map(show).collect::<Vec<_>>().join(" ")
+    scope
+        .changes()
+        .iter()
+        .map(show)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -146,7 +151,9 @@ fn apply(start: &Model, end: &Model, changes: &[Change]) -> Model {
 }
 
 fn children(model: &Model, dir: &str) -> bool {
-    model.keys().any(|k| k.strip_prefix(dir).is_some_and(|r| r.starts_with('/')))
+    model
+        .keys()
+        .any(|k| k.strip_prefix(dir).is_some_and(|r| r.starts_with('/')))
 }
 
 proptest! {

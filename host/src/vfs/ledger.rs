@@ -131,7 +131,10 @@ impl Pool {
 
     /// And closed.
     pub(super) fn drop_reader(&self, key: Key) {
-        let left = self.reader(key).fetch_sub(1, Ordering::SeqCst).saturating_sub(1);
+        let left = self
+            .reader(key)
+            .fetch_sub(1, Ordering::SeqCst)
+            .saturating_sub(1);
         if left == 0 && self.has_limbo.load(Ordering::SeqCst) {
             let mut limbo = self.limbo.lock();
             let this = bucket(key);
@@ -169,8 +172,9 @@ impl Pool {
 }
 
 fn sub(counter: &AtomicU64, n: u64) {
-    let _ = counter
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |v| Some(v.saturating_sub(n)));
+    let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |v| {
+        Some(v.saturating_sub(n))
+    });
 }
 
 /// Adds `n` unless that goes over `limit`; then says what is used.
@@ -206,7 +210,12 @@ impl Ledger {
     }
 
     /// The shared state of a file that is being opened for writing.
-    pub(super) fn open(&self, stat: &HostStat, limit: (u64, Option<String>), path: Tracked) -> Arc<Inode> {
+    pub(super) fn open(
+        &self,
+        stat: &HostStat,
+        limit: (u64, Option<String>),
+        path: Tracked,
+    ) -> Arc<Inode> {
         let key = (stat.st_dev, stat.st_ino);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
         let mut inodes = self.inodes.lock();

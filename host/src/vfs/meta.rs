@@ -36,8 +36,14 @@ fn nanos(seconds: i64, nanos: u64) -> u64 {
 
 fn when(w: When) -> Timespec {
     match w {
-        When::Omit => Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT },
-        When::Now => Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW },
+        When::Omit => Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_OMIT,
+        },
+        When::Now => Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_NOW,
+        },
         When::At(ns) => Timespec {
             tv_sec: i64::try_from(ns / 1_000_000_000).unwrap_or(i64::MAX),
             tv_nsec: (ns % 1_000_000_000).try_into().unwrap_or(0),
@@ -46,7 +52,10 @@ fn when(w: When) -> Timespec {
 }
 
 pub(super) fn timestamps(times: Times) -> Timestamps {
-    Timestamps { last_access: when(times.atime), last_modification: when(times.mtime) }
+    Timestamps {
+        last_access: when(times.atime),
+        last_modification: when(times.mtime),
+    }
 }
 
 /// Permission bits that a guest may set: no set-user-id, no sticky bit.
@@ -57,10 +66,19 @@ pub(super) fn mode_bits(mode: u32) -> Mode {
 impl Vfs {
     /// The sandbox's form of a host status.
     pub(super) fn stat_of(&self, mount: usize, s: &HostStat) -> Stat {
-        let number = u64::try_from(mount).unwrap_or(0).saturating_add(SYNTHETIC_DEV + 1);
-        let same = self.mounts.get(mount).is_some_and(|m| m.host_dev == s.st_dev);
+        let number = u64::try_from(mount)
+            .unwrap_or(0)
+            .saturating_add(SYNTHETIC_DEV + 1);
+        let same = self
+            .mounts
+            .get(mount)
+            .is_some_and(|m| m.host_dev == s.st_dev);
         // A host file system mounted inside the folder is another device here too.
-        let dev = if same { number } else { (number << 40) ^ s.st_dev };
+        let dev = if same {
+            number
+        } else {
+            (number << 40) ^ s.st_dev
+        };
         Stat {
             dev,
             ino: s.st_ino,
@@ -113,8 +131,7 @@ impl Vfs {
                     Device::Tty => 0x500,
                     Device::Fd(_) => 0,
                 };
-                let mut s =
-                    self.synthetic(leaf_ino(leaf), S_IFCHR | 0o666, FileType::CharDevice);
+                let mut s = self.synthetic(leaf_ino(leaf), S_IFCHR | 0o666, FileType::CharDevice);
                 s.rdev = rdev;
                 s
             }
@@ -137,9 +154,11 @@ pub(super) fn leaf_ino(leaf: &Leaf) -> u64 {
         Leaf::Device(Device::Random) => 1004,
         Leaf::Device(Device::Tty) => 1005,
         Leaf::Device(Device::Fd(n)) => 1_000_000 + u64::from(*n),
-        Leaf::Command(name) => name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
-        }) | (1 << 62),
+        Leaf::Command(name) => {
+            name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| {
+                (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+            }) | (1 << 62)
+        }
     }
 }
 

@@ -40,8 +40,8 @@ use crate::errno::Errno;
 use crate::limits::Limits;
 
 pub(crate) use actor::Actor;
-use dir::{Dir, MoveLog};
 pub(crate) use dir::DirHandle;
+use dir::{Dir, MoveLog};
 pub(crate) use file::FileHandle;
 pub(crate) use journal::CallJournal;
 use journal::{Event, Session};
@@ -54,10 +54,10 @@ pub use mount::VfsError;
 use resolve::ParentCache;
 use scratch::TempDir;
 use tree::Tree;
+pub use types::{Access, Change, ChangeKind, DirSource, FileType, QuotaExceeded, Scratch};
 pub(crate) use types::{
     Base, Cwd, Device, DirEntry, OpenOptions, Opened, Stat, StatFs, Stated, Times, When,
 };
-pub use types::{Access, Change, ChangeKind, DirSource, FileType, QuotaExceeded, Scratch};
 
 /// Names of the commands, asked anew when `/bin` is looked into.
 pub(crate) type Commands = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -99,7 +99,10 @@ impl Vfs {
         scratch: Option<TempDir>,
         openat2: bool,
     ) -> Vfs {
-        let born = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        let born = SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap_or_default()
+            .as_nanos();
         Vfs {
             tree,
             mounts,
@@ -143,7 +146,11 @@ impl Vfs {
     fn path_of(&self, dir: &Dir) -> Vec<u8> {
         match dir {
             Dir::Synthetic(node) => self.tree.path(*node),
-            Dir::Mount(mount) => self.mounts.get(*mount).map(|m| m.at.clone()).unwrap_or_default(),
+            Dir::Mount(mount) => self
+                .mounts
+                .get(*mount)
+                .map(|m| m.at.clone())
+                .unwrap_or_default(),
             Dir::Below(below) => {
                 let rest = below.path(&self.moves).unwrap_or_default();
                 self.absolute(below.mount, &rest)
@@ -152,7 +159,11 @@ impl Vfs {
     }
 
     fn absolute(&self, mount: usize, rest: &[u8]) -> Vec<u8> {
-        let mut path = self.mounts.get(mount).map(|m| m.at.clone()).unwrap_or_default();
+        let mut path = self
+            .mounts
+            .get(mount)
+            .map(|m| m.at.clone())
+            .unwrap_or_default();
         if !rest.is_empty() {
             path.push(b'/');
             path.extend_from_slice(rest);
@@ -176,8 +187,18 @@ impl Vfs {
             Event::Modified(path) => record(Event::Modified(&at(path))),
             Event::Mode(path, t) => record(Event::Mode(&at(path), t)),
             Event::Removed(path, t) => record(Event::Removed(&at(path), t)),
-            Event::Renamed { from, to, file_type, replaced } => {
-                record(Event::Renamed { from: &at(from), to: &at(to), file_type, replaced });
+            Event::Renamed {
+                from,
+                to,
+                file_type,
+                replaced,
+            } => {
+                record(Event::Renamed {
+                    from: &at(from),
+                    to: &at(to),
+                    file_type,
+                    replaced,
+                });
             }
             Event::Unknown => record(Event::Unknown),
         }
@@ -201,12 +222,18 @@ impl Vfs {
 
     /// The root as a working directory.
     pub(crate) fn root_cwd(&self) -> Cwd {
-        Cwd { dir: Dir::Synthetic(tree::ROOT), path: Arc::from(&b"/"[..]) }
+        Cwd {
+            dir: Dir::Synthetic(tree::ROOT),
+            path: Arc::from(&b"/"[..]),
+        }
     }
 
     /// An open directory as a working directory.
     pub(crate) fn cwd_of(&self, handle: &DirHandle) -> Cwd {
-        Cwd { dir: handle.dir.clone(), path: handle.path().into() }
+        Cwd {
+            dir: handle.dir.clone(),
+            path: handle.path().into(),
+        }
     }
 
     /// Lets go of handles that only serve speed, for a sandbox at rest.
@@ -229,7 +256,12 @@ impl Vfs {
         let pool = mount.and_then(|m| self.mounts.get(m)).and_then(|m| m.pool);
         Ok(match pool {
             Some(pool) => self.space(pool),
-            None => StatFs { total_bytes: 0, free_bytes: 0, total_files: 0, free_files: 0 },
+            None => StatFs {
+                total_bytes: 0,
+                free_bytes: 0,
+                total_files: 0,
+                free_files: 0,
+            },
         })
     }
 }

@@ -183,7 +183,10 @@ impl VfsBuilder {
 }
 
 fn opening(at: &str, e: Host) -> VfsError {
-    VfsError::Open { at: at.to_owned(), source: e.into() }
+    VfsError::Open {
+        at: at.to_owned(),
+        source: e.into(),
+    }
 }
 
 fn temp_in(slot: &mut Option<TempDir>, base: PathBuf) -> Result<OwnedFd, Host> {

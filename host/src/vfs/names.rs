@@ -17,7 +17,8 @@ use super::{Actor, Base, Cwd, Device, FileType, Stated, Times, Vfs, meta};
 use crate::errno::Errno;
 use crate::report::QuotaKind;
 
-/// The last component of a path, looked at.
+/// The last component of a path, looked at. Lives on the stack for one operation.
+#[allow(clippy::large_enum_variant)]
 enum Node<'v> {
     Dir(Dir),
     Leaf(Leaf),
@@ -41,12 +42,7 @@ fn leaf_stat(vfs: &Vfs, leaf: &Leaf) -> Stated {
 
 impl Vfs {
     /// Status of a path.
-    pub(crate) fn stat(
-        &self,
-        base: Base<'_>,
-        path: &[u8],
-        follow: bool,
-    ) -> Result<Stated, Errno> {
+    pub(crate) fn stat(&self, base: Base<'_>, path: &[u8], follow: bool) -> Result<Stated, Errno> {
         let below = match self.locate(base, path)? {
             Located::Dir(dir) => return Ok(Stated::Here(self.stat_dir(&dir)?)),
             Located::Leaf(leaf) => return Ok(leaf_stat(self, &leaf)),
@@ -78,12 +74,7 @@ impl Vfs {
     }
 
     /// The node that a path names, by the careful way.
-    fn walk_to<'v>(
-        &'v self,
-        base: Base<'v>,
-        path: &[u8],
-        follow: bool,
-    ) -> Result<Node<'v>, Errno> {
+    fn walk_to<'v>(&'v self, base: Base<'v>, path: &[u8], follow: bool) -> Result<Node<'v>, Errno> {
         let mut walk = Walk::new(self, base, path)?;
         let last = if follow { Last::Follow } else { Last::NoFollow };
         match walk.run(path, last)? {
@@ -91,7 +82,9 @@ impl Vfs {
             Ended::Leaf(leaf) => Ok(Node::Leaf(leaf)),
             Ended::Missing => Err(Errno::NOENT),
             Ended::Entry(found) => {
-                let Some((_, stat)) = found.node else { return Err(Errno::NOENT) };
+                let Some((_, stat)) = found.node else {
+                    return Err(Errno::NOENT);
+                };
                 if found.slash && !is(&stat, HostType::Directory) {
                     return Err(Errno::NOTDIR);
                 }
@@ -193,8 +186,7 @@ impl Vfs {
         if made.is_ok() && mode & super::mount::host_umask() != 0 {
             let flags = PATH_DIR | OFlags::NOFOLLOW;
             // Whoever replaces it at once gets what they made.
-            if let Ok(fd) =
-                rustix::fs::openat(&entry.parent, &entry.name[..], flags, Mode::empty())
+            if let Ok(fd) = rustix::fs::openat(&entry.parent, &entry.name[..], flags, Mode::empty())
             {
                 super::mount::chmod_path_fd(fd.as_fd(), bits)?;
             }
@@ -228,24 +220,30 @@ impl Vfs {
         new_base: Base<'_>,
         new: &[u8],
     ) -> Result<(), Errno> {
-        let (source, stat) = match self.node(old_base, old, follow)? {
-            Node::Dir(_) => return Err(Errno::PERM),
+        let source = self.node(old_base, old, follow)?;
+        let target = match self.spot(new_base, new)? {
+            Spot::Dir(_) | Spot::Synthetic { exists: true, .. } => return Err(Errno::EXIST),
+            Spot::Synthetic { exists: false, .. } => return Err(Errno::XDEV),
+            Spot::Entry(entry) if look(&entry).is_ok() => return Err(Errno::EXIST),
+            Spot::Entry(entry) if entry.slash => return Err(Errno::NOENT),
+            Spot::Entry(entry) => entry,
+        };
+        let (source, stat) = match source {
+            Node::Dir(dir) => {
+                let here = self
+                    .host_dir(&dir)
+                    .is_some_and(|(mount, _)| mount == target.mount);
+                return Err(if here { Errno::PERM } else { Errno::XDEV });
+            }
             Node::Leaf(_) => return Err(Errno::XDEV),
+            Node::Entry(entry, _) if entry.mount != target.mount => return Err(Errno::XDEV),
             Node::Entry(entry, stat) => (entry, stat),
         };
+        self.mount(target.mount)?.writable()?;
         if is(&stat, HostType::Directory) {
             return Err(Errno::PERM);
         }
-        let target = match self.spot(new_base, new)? {
-            Spot::Synthetic { exists: false, .. } => return Err(Errno::XDEV),
-            Spot::Entry(entry) if entry.mount != source.mount => {
-                return Err(look(&entry).map_or(Errno::XDEV, |_| Errno::EXIST));
-            }
-            _ => self.new_name(actor, new_base, new)?,
-        };
-        if target.mount != source.mount {
-            return Err(Errno::XDEV);
-        }
+        self.check_new_depth(actor, target.path().as_ref())?;
         self.check_named_size(actor, &target, &stat)?;
         let pool = self.reserve_name(actor, &target)?;
         let names = self.names.lock();
@@ -383,7 +381,8 @@ impl Vfs {
         }
         match (&from_path, &to_path) {
             (Some(from_path), Some(to_path)) if dir => {
-                self.moves.push(from.mount, from_path.clone(), to_path.clone());
+                self.moves
+                    .push(from.mount, from_path.clone(), to_path.clone());
             }
             _ if dir => {}
             _ => {
@@ -404,7 +403,12 @@ impl Vfs {
         let file_type = meta::file_type(&moving);
         match (&from_path, &to_path) {
             (Some(from_path), Some(to_path)) => {
-                let event = Event::Renamed { from: from_path, to: to_path, file_type, replaced };
+                let event = Event::Renamed {
+                    from: from_path,
+                    to: to_path,
+                    file_type,
+                    replaced,
+                };
                 self.note(actor, from.mount, event);
             }
             _ => self.note(actor, from.mount, Event::Unknown),
@@ -417,8 +421,7 @@ impl Vfs {
         match self.node(base, path, false)? {
             Node::Dir(_) | Node::Leaf(_) => Err(Errno::INVAL),
             Node::Entry(entry, _) => {
-                let target =
-                    rustix::fs::readlinkat(&entry.parent, &entry.name[..], Vec::new())?;
+                let target = rustix::fs::readlinkat(&entry.parent, &entry.name[..], Vec::new())?;
                 Ok(target.into_bytes())
             }
         }
@@ -481,7 +484,9 @@ impl Vfs {
     }
 
     pub(super) fn note_dir(&self, actor: &Actor, dir: &Dir) {
-        let Some((mount, _)) = self.host_dir(dir) else { return };
+        let Some((mount, _)) = self.host_dir(dir) else {
+            return;
+        };
         let path = match dir {
             Dir::Below(below) => below.path(&self.moves),
             _ => Some(path::Text::new()),
@@ -496,7 +501,11 @@ impl Vfs {
         let shared = is(stat, HostType::RegularFile) && stat.st_nlink > 1;
         match entry.path() {
             Some(path) if !shared => {
-                self.note(actor, entry.mount, Event::Mode(&path, meta::file_type(stat)));
+                self.note(
+                    actor,
+                    entry.mount,
+                    Event::Mode(&path, meta::file_type(stat)),
+                );
             }
             _ => self.note(actor, entry.mount, Event::Unknown),
         }
@@ -511,13 +520,9 @@ impl Vfs {
             Located::Below(below) => {
                 let seen = self.moves.now();
                 let quick = match self.openat2 {
-                    true => rustix::fs::openat2(
-                        below.fd,
-                        below.rest,
-                        PATH_DIR,
-                        Mode::empty(),
-                        PLAIN,
-                    ),
+                    true => {
+                        rustix::fs::openat2(below.fd, below.rest, PATH_DIR, Mode::empty(), PLAIN)
+                    }
                     false => Err(Host::NOSYS),
                 };
                 match quick {
@@ -547,9 +552,12 @@ impl Vfs {
             Node::Leaf(_) => Err(Errno::NOTDIR),
             Node::Entry(entry, _) => {
                 let flags = PATH_DIR | OFlags::NOFOLLOW;
-                let fd =
-                    rustix::fs::openat(&entry.parent, &entry.name[..], flags, Mode::empty())?;
-                Ok(Dir::below(entry.mount, fd, Tracked::new(seen, entry.path())))
+                let fd = rustix::fs::openat(&entry.parent, &entry.name[..], flags, Mode::empty())?;
+                Ok(Dir::below(
+                    entry.mount,
+                    fd,
+                    Tracked::new(seen, entry.path()),
+                ))
             }
         }
     }
@@ -558,7 +566,9 @@ impl Vfs {
     /// guest's libc drops the leading slash: at the root if its first component is a name
     /// of the root and not one of the working directory, else at the working directory.
     pub(crate) fn foreign_base<'a>(&self, cwd: &'a Cwd, path: &[u8]) -> Base<'a> {
-        let Some((first, _)) = path::next(path) else { return Base::Cwd(cwd) };
+        let Some((first, _)) = path::next(path) else {
+            return Base::Cwd(cwd);
+        };
         if path::is_dots(first) {
             return Base::Cwd(cwd);
         }

@@ -55,6 +55,12 @@ impl Vfs {
             Located::Missing if o.create => Err(Errno::ROFS),
             Located::Missing => Err(Errno::NOENT),
             Located::Below(below) => {
+                let last = path::split(below.rest);
+                if o.create && last.is_some_and(|l| l.slash && !path::is_dots(l.name)) {
+                    // A name with a slash behind it cannot be created, there or not.
+                    self.spot(base, path)?;
+                    return Err(Errno::ISDIR);
+                }
                 let opened = match self.openat2 {
                     true if o.create => self.create_quick(actor, &below, &o)?,
                     true => self.open_quick(actor, &below, &o)?,
@@ -102,7 +108,13 @@ impl Vfs {
         match rustix::fs::openat2(below.fd, below.rest, o.flags(), Mode::empty(), resolve) {
             Ok(fd) => {
                 let path = Tracked::new(seen, self.lexical(below));
-                let opening = Opening { mount: below.mount, fd, path, plain, created: false };
+                let opening = Opening {
+                    mount: below.mount,
+                    fd,
+                    path,
+                    plain,
+                    created: false,
+                };
                 self.opened(actor, opening, o)
             }
             Err(e) if undecided(e) => Ok(None),
@@ -125,14 +137,20 @@ impl Vfs {
         o: &OpenOptions,
     ) -> Result<Option<Opened>, Errno> {
         let mount = self.mount(below.mount)?;
-        if mount.writable().is_err() || o.directory || below.rest.ends_with(b"/") {
+        if mount.writable().is_err() || o.directory {
             return Ok(None);
         }
         let seen = self.moves.now();
         let path = self.lexical(below);
         let opening = |fd, path, created| {
             let path = Tracked::new(seen, path);
-            Opening { mount: below.mount, fd, path, plain: true, created }
+            Opening {
+                mount: below.mount,
+                fd,
+                path,
+                plain: true,
+                created,
+            }
         };
         if !o.exclusive {
             match rustix::fs::openat2(below.fd, below.rest, o.flags(), Mode::empty(), PLAIN) {
@@ -189,7 +207,11 @@ impl Vfs {
     /// NAMETOOLONG for a new name deeper than allowed.
     pub(super) fn check_new_depth(&self, actor: &Actor, path: Option<&Text>) -> Result<(), Errno> {
         let depth = path.map_or(0, |p| path::components(p).count());
-        if depth > actor.limits.path_depth { Err(Errno::NAMETOOLONG) } else { Ok(()) }
+        if depth > actor.limits.path_depth {
+            Err(Errno::NAMETOOLONG)
+        } else {
+            Ok(())
+        }
     }
 
     fn open_slow(
@@ -245,13 +267,23 @@ impl Vfs {
         self.mount(entry.mount)?.writable()?;
         let path = entry.path();
         let create = |flags: OFlags, mode| {
-            rustix::fs::openat(&entry.parent, &entry.name[..], flags | OFlags::NOFOLLOW, mode)
+            rustix::fs::openat(
+                &entry.parent,
+                &entry.name[..],
+                flags | OFlags::NOFOLLOW,
+                mode,
+            )
         };
         match self.create_with(actor, entry.mount, path.as_ref(), o, create)? {
             Ok(fd) => {
                 let path = Tracked::new(seen, path);
-                let opening =
-                    Opening { mount: entry.mount, fd, path, plain: true, created: true };
+                let opening = Opening {
+                    mount: entry.mount,
+                    fd,
+                    path,
+                    plain: true,
+                    created: true,
+                };
                 self.opened(actor, opening, o)
             }
             Err(Host::EXIST) if !o.exclusive => Ok(None),
@@ -274,6 +306,7 @@ impl Vfs {
         match HostType::from_raw_mode(stat.st_mode) {
             HostType::Directory if o.writes() || o.create => return Err(Errno::ISDIR),
             HostType::Directory => {}
+            // The target of a link ended with a slash.
             _ if entry.slash && o.create => return Err(Errno::ISDIR),
             _ if entry.slash || o.directory => return Err(Errno::NOTDIR),
             HostType::Symlink => return Err(Errno::LOOP),
@@ -285,8 +318,13 @@ impl Vfs {
         match rustix::fs::openat(&entry.parent, &entry.name[..], flags, Mode::empty()) {
             Ok(fd) => {
                 let path = Tracked::new(seen, entry.path());
-                let opening =
-                    Opening { mount: entry.mount, fd, path, plain: true, created: false };
+                let opening = Opening {
+                    mount: entry.mount,
+                    fd,
+                    path,
+                    plain: true,
+                    created: false,
+                };
                 self.opened(actor, opening, o)
             }
             // It was another thing a moment ago.
@@ -305,8 +343,8 @@ impl Vfs {
     ) -> Result<Option<Opened>, Errno> {
         let stat = rustix::fs::fstat(&opening.fd)?;
         if self.check_modes && !opening.created {
-            let need = if o.writes() { 0o200 } else { 0 }
-                | if o.read || !o.writes() { 0o400 } else { 0 };
+            let need =
+                if o.writes() { 0o200 } else { 0 } | if o.read || !o.writes() { 0o400 } else { 0 };
             if stat.st_mode & need != need {
                 return Err(Errno::ACCES);
             }

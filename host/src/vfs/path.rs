@@ -49,9 +49,16 @@ pub(super) fn split(path: &[u8]) -> Option<Split<'_>> {
     let end = path.iter().rposition(|b| *b != b'/')?.saturating_add(1);
     let slash = end < path.len();
     let (path, _) = path.split_at(end);
-    let start = path.iter().rposition(|b| *b == b'/').map_or(0, |i| i.saturating_add(1));
+    let start = path
+        .iter()
+        .rposition(|b| *b == b'/')
+        .map_or(0, |i| i.saturating_add(1));
     let (parent, name) = path.split_at(start);
-    Some(Split { parent, name, slash })
+    Some(Split {
+        parent,
+        name,
+        slash,
+    })
 }
 
 /// `.` or `..`.

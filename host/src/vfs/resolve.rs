@@ -90,13 +90,17 @@ impl Entry<'_> {
     }
 }
 
-/// Where a name can be made or removed.
+/// Where a name can be made or removed. Lives on the stack for one operation.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Spot<'v> {
     Entry(Entry<'v>),
     /// A directory that has no name of its own here: `.`, `..`, `/` or a mount's root.
     Dir(Dots),
     /// Something in a synthetic directory, which exists or does not.
-    Synthetic { exists: bool, dir: bool },
+    Synthetic {
+        exists: bool,
+        dir: bool,
+    },
 }
 
 /// How a path without a last name ends.
@@ -167,7 +171,11 @@ impl ParentCache {
     fn put(&self, cached: Cached) {
         let mut slots = self.slots.lock();
         let same = |c: &Cached| c.mount == cached.mount && c.path == cached.path;
-        let index = match slots.entries.iter().position(|c| c.as_ref().is_some_and(same)) {
+        let index = match slots
+            .entries
+            .iter()
+            .position(|c| c.as_ref().is_some_and(same))
+        {
             Some(i) => i,
             None => {
                 slots.next = slots.next.wrapping_add(1) % 4;
@@ -185,13 +193,11 @@ impl ParentCache {
     }
 }
 
-pub(super) const BENEATH: ResolveFlags =
-    ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
+pub(super) const BENEATH: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
 /// For paths that must be known by their letters afterwards.
 pub(super) const PLAIN: ResolveFlags = BENEATH.union(ResolveFlags::NO_SYMLINKS);
 
-pub(super) const PATH_DIR: OFlags =
-    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(super) const PATH_DIR: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Whether an error of the quick way only means that the other way must decide.
 pub(super) fn undecided(e: Host) -> bool {
@@ -218,7 +224,11 @@ impl Vfs {
         if path.iter().filter(|b| **b == b'/').count() > self.max_depth {
             self.check_depth(path)?;
         }
-        let start = if path.first() == Some(&b'/') { None } else { Self::base_dir(base) };
+        let start = if path.first() == Some(&b'/') {
+            None
+        } else {
+            Self::base_dir(base)
+        };
         let mut node = match start {
             None => ROOT,
             Some(Dir::Synthetic(node)) => *node,
@@ -264,12 +274,20 @@ impl Vfs {
             None if trivial => Located::Dir(Dir::Mount(mount)),
             None => {
                 let fd = self.mount(mount)?.fd.as_fd();
-                Located::Below(Below { mount, fd, base: None, rest })
+                Located::Below(Below {
+                    mount,
+                    fd,
+                    base: None,
+                    rest,
+                })
             }
             Some(dir) if trivial => Located::Dir(Dir::Below(dir.clone())),
-            Some(dir) => {
-                Located::Below(Below { mount, fd: dir.fd.as_fd(), base: Some(dir), rest })
-            }
+            Some(dir) => Located::Below(Below {
+                mount,
+                fd: dir.fd.as_fd(),
+                base: Some(dir),
+                rest,
+            }),
         })
     }
 
@@ -287,13 +305,26 @@ impl Vfs {
             Located::Dir(Dir::Synthetic(_)) if Dots::of(path) == Dots::Root => {
                 // A name like `/dev`, or `/` itself.
                 return Ok(match path::split(path) {
-                    Some(_) => Spot::Synthetic { exists: true, dir: true },
+                    Some(_) => Spot::Synthetic {
+                        exists: true,
+                        dir: true,
+                    },
                     None => Spot::Dir(Dots::Root),
                 });
             }
             Located::Dir(_) => return Ok(Spot::Dir(Dots::of(path))),
-            Located::Leaf(_) => return Ok(Spot::Synthetic { exists: true, dir: false }),
-            Located::Missing => return Ok(Spot::Synthetic { exists: false, dir: false }),
+            Located::Leaf(_) => {
+                return Ok(Spot::Synthetic {
+                    exists: true,
+                    dir: false,
+                });
+            }
+            Located::Missing => {
+                return Ok(Spot::Synthetic {
+                    exists: false,
+                    dir: false,
+                });
+            }
             Located::Below(below) => below,
         };
         if let Some(entry) = self.quick_entry(&below)? {
@@ -302,8 +333,14 @@ impl Vfs {
         let mut walk = Walk::new(self, base, path)?;
         match walk.run(path, Last::Parent)? {
             Ended::Dir => Ok(Spot::Dir(Dots::of(path))),
-            Ended::Leaf(_) => Ok(Spot::Synthetic { exists: true, dir: false }),
-            Ended::Missing => Ok(Spot::Synthetic { exists: false, dir: false }),
+            Ended::Leaf(_) => Ok(Spot::Synthetic {
+                exists: true,
+                dir: false,
+            }),
+            Ended::Missing => Ok(Spot::Synthetic {
+                exists: false,
+                dir: false,
+            }),
             Ended::Entry(found) => Ok(Spot::Entry(walk.entry(found.name, found.slash)?)),
         }
     }
@@ -313,13 +350,21 @@ impl Vfs {
         &'v self,
         below: &Below<'v, '_>,
     ) -> Result<Option<Entry<'v>>, Errno> {
-        let Some(split) = path::split(below.rest) else { return Ok(None) };
+        let Some(split) = path::split(below.rest) else {
+            return Ok(None);
+        };
         if path::is_dots(split.name) {
             return Ok(None);
         }
         let done = |parent, parent_path| {
             let (mount, name) = (below.mount, Text::from_slice(split.name));
-            Ok(Some(Entry { mount, parent, parent_path, name, slash: split.slash }))
+            Ok(Some(Entry {
+                mount,
+                parent,
+                parent_path,
+                name,
+                slash: split.slash,
+            }))
         };
         if split.parent.is_empty() {
             return done(Handle::Borrowed(below.fd), self.base_path(below));
@@ -346,7 +391,9 @@ impl Vfs {
         match rustix::fs::openat2(below.fd, split.parent, PATH_DIR, Mode::empty(), PLAIN) {
             Ok(fd) => {
                 let parent_path = parent_path();
-                let Some(key) = key else { return done(Handle::Owned(fd), parent_path) };
+                let Some(key) = key else {
+                    return done(Handle::Owned(fd), parent_path);
+                };
                 let fd = Arc::new(fd);
                 self.parents.put(Cached {
                     mount: below.mount,

@@ -14,15 +14,19 @@ pub(super) struct Usage {
     linked: HashSet<(u64, u64)>,
 }
 
-const DIR: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const DIR: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 /// Adds what is below `top`, up to `bound` entries in all; beyond that every limit is
 /// exceeded anyway. What cannot be read is not counted: a guest cannot read it either.
 /// Breadth first with paths beneath the top handle, so that depth costs no handles; a path
 /// too long for the kernel is reached from its nearest ancestor that is not.
 pub(super) fn count(top: BorrowedFd<'_>, bound: u64, total: &mut Usage) {
-    let Ok(first) = super::mount::reopen_dir(top) else { return };
+    let Ok(first) = super::mount::reopen_dir(top) else {
+        return;
+    };
     let mut queue: Vec<OwnedFd> = vec![first];
     // Depth first over handles, at most this many at once; deeper directories are put
     // off as chains of names.
@@ -50,7 +54,9 @@ pub(super) fn count(top: BorrowedFd<'_>, bound: u64, total: &mut Usage) {
             }
         }
         let Some(chain) = later.pop() else { return };
-        let Ok(mut at) = super::mount::reopen_dir(top) else { return };
+        let Ok(mut at) = super::mount::reopen_dir(top) else {
+            return;
+        };
         let mut reached = true;
         for name in &chain {
             match rustix::fs::openat(&at, name, DIR, Mode::empty()) {

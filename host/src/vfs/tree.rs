@@ -51,8 +51,16 @@ pub(super) const ROOT: usize = 0;
 
 impl Tree {
     pub(super) fn new(commands: Commands, tty: bool) -> Tree {
-        let root = Node { parent: ROOT, name: Vec::new(), kind: Kind::Plain(Vec::new()) };
-        let mut tree = Tree { nodes: vec![root], commands, seen: Mutex::new(None) };
+        let root = Node {
+            parent: ROOT,
+            name: Vec::new(),
+            kind: Kind::Plain(Vec::new()),
+        };
+        let mut tree = Tree {
+            nodes: vec![root],
+            commands,
+            seen: Mutex::new(None),
+        };
         tree.add_dir(ROOT, b"bin", Kind::Commands);
         let dev = tree.add_dir(ROOT, b"dev", Kind::Plain(Vec::new()));
         let usr = tree.add_dir(ROOT, b"usr", Kind::Plain(Vec::new()));
@@ -77,7 +85,11 @@ impl Tree {
     }
 
     fn add(&mut self, at: usize, name: &[u8], child: Child) {
-        if let Some(Node { kind: Kind::Plain(children), .. }) = self.nodes.get_mut(at) {
+        if let Some(Node {
+            kind: Kind::Plain(children),
+            ..
+        }) = self.nodes.get_mut(at)
+        {
             children.push((name.to_vec(), child));
             children.sort_by(|a, b| a.0.cmp(&b.0));
         }
@@ -85,7 +97,11 @@ impl Tree {
 
     fn add_dir(&mut self, at: usize, name: &[u8], kind: Kind) -> usize {
         let index = self.nodes.len();
-        self.nodes.push(Node { parent: at, name: name.to_vec(), kind });
+        self.nodes.push(Node {
+            parent: at,
+            name: name.to_vec(),
+            kind,
+        });
         self.add(at, name, Child::Dir(index));
         index
     }
@@ -126,7 +142,9 @@ impl Tree {
         let mut names = Vec::new();
         let mut at = at;
         while at != ROOT {
-            let Some(node) = self.nodes.get(at) else { break };
+            let Some(node) = self.nodes.get(at) else {
+                break;
+            };
             names.push(node.name.as_slice());
             at = node.parent;
         }
@@ -160,7 +178,9 @@ impl Tree {
         if name.len() > super::path::NAME_MAX {
             return Err(Errno::NAMETOOLONG);
         }
-        let Some(node) = self.nodes.get(at) else { return Ok(None) };
+        let Some(node) = self.nodes.get(at) else {
+            return Ok(None);
+        };
         Ok(match &node.kind {
             Kind::Plain(children) => children
                 .binary_search_by(|(n, _)| n.as_slice().cmp(name))
@@ -182,22 +202,40 @@ impl Tree {
 
     /// Whether it lists the descriptors of whoever looks.
     pub(super) fn lists_fds(&self, at: usize) -> bool {
-        matches!(self.nodes.get(at), Some(Node { kind: Kind::Fds, .. }))
+        matches!(
+            self.nodes.get(at),
+            Some(Node {
+                kind: Kind::Fds,
+                ..
+            })
+        )
     }
 
     /// All entries, without `.` and `..`.
     pub(super) fn list(&self, at: usize, fds: &[u32]) -> Vec<(Vec<u8>, Child)> {
-        let Some(node) = self.nodes.get(at) else { return Vec::new() };
+        let Some(node) = self.nodes.get(at) else {
+            return Vec::new();
+        };
         match &node.kind {
             Kind::Plain(children) => children.clone(),
             Kind::Commands => self
                 .commands()
                 .iter()
-                .map(|c| (c.clone().into_bytes(), Child::Leaf(Leaf::Command(c.clone()))))
+                .map(|c| {
+                    (
+                        c.clone().into_bytes(),
+                        Child::Leaf(Leaf::Command(c.clone())),
+                    )
+                })
                 .collect(),
             Kind::Fds => fds
                 .iter()
-                .map(|n| (n.to_string().into_bytes(), Child::Leaf(Leaf::Device(Device::Fd(*n)))))
+                .map(|n| {
+                    (
+                        n.to_string().into_bytes(),
+                        Child::Leaf(Leaf::Device(Device::Fd(*n))),
+                    )
+                })
                 .collect(),
         }
     }

@@ -50,7 +50,8 @@ pub(super) struct Found {
     pub(super) node: Option<(OwnedFd, HostStat)>,
 }
 
-/// Where a walk ended.
+/// Where a walk ended. Lives on the stack for one operation.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Ended {
     /// At a directory: the walk's top.
     Dir,
@@ -75,14 +76,13 @@ pub(super) struct Walk<'v> {
 impl<'v> Walk<'v> {
     /// A walk from `base`, or from the root if `path` is absolute.
     pub(super) fn new(vfs: &'v Vfs, base: Base<'_>, path: &[u8]) -> Result<Walk<'v>, Errno> {
-        let mut walk =
-            Walk {
-                vfs,
-                frames: SmallVec::new(),
-                text: Some(Text::new()),
-                links: 0,
-                seen: vfs.moves.now(),
-            };
+        let mut walk = Walk {
+            vfs,
+            frames: SmallVec::new(),
+            text: Some(Text::new()),
+            links: 0,
+            seen: vfs.moves.now(),
+        };
         let dir = match base {
             _ if path.first() == Some(&b'/') => None,
             Base::Root => None,
@@ -90,9 +90,9 @@ impl<'v> Walk<'v> {
             Base::Cwd(cwd) => Some(&cwd.dir),
         };
         match dir {
-            None => walk.to_root(),
-            Some(Dir::Synthetic(node)) => walk.to_synthetic(*node),
-            Some(Dir::Mount(mount)) => walk.to_mount(*mount)?,
+            None => walk.go_to_root(),
+            Some(Dir::Synthetic(node)) => walk.go_to_synthetic(*node),
+            Some(Dir::Mount(mount)) => walk.go_to_mount(*mount)?,
             Some(Dir::Below(dir)) => {
                 walk.text = dir.path(&vfs.moves);
                 walk.frames.push(Frame::Start(dir.clone()));
@@ -101,27 +101,27 @@ impl<'v> Walk<'v> {
         Ok(walk)
     }
 
-    fn to_root(&mut self) {
+    fn go_to_root(&mut self) {
         self.frames.clear();
         self.frames.push(Frame::Synthetic(ROOT));
         self.text = Some(Text::new());
     }
 
-    fn to_synthetic(&mut self, node: usize) {
+    fn go_to_synthetic(&mut self, node: usize) {
         let mut chain = SmallVec::<[usize; 8]>::new();
         let mut at = node;
         while at != ROOT {
             chain.push(at);
             at = self.vfs.tree.parent(at);
         }
-        self.to_root();
+        self.go_to_root();
         for node in chain.into_iter().rev() {
             self.frames.push(Frame::Synthetic(node));
         }
     }
 
-    fn to_mount(&mut self, mount: usize) -> Result<(), Errno> {
-        self.to_synthetic(self.vfs.mount(mount)?.above);
+    fn go_to_mount(&mut self, mount: usize) -> Result<(), Errno> {
+        self.go_to_synthetic(self.vfs.mount(mount)?.above);
         self.frames.push(Frame::Mount(mount));
         Ok(())
     }
@@ -174,15 +174,19 @@ impl<'v> Walk<'v> {
     /// Replaces a start in the midst of a mount by the chain of handles that leads there.
     fn rebuild(&mut self, dir: &BelowDir) -> Result<(), Errno> {
         let path = dir.path(&self.vfs.moves).ok_or(Errno::NOENT)?;
-        self.to_mount(dir.mount)?;
+        self.go_to_mount(dir.mount)?;
         for name in path::components(&path) {
-            let Some((mount, fd)) = self.host()? else { return Err(Errno::NOENT) };
+            let Some((mount, fd)) = self.host()? else {
+                return Err(Errno::NOENT);
+            };
             let flags = super::resolve::PATH_DIR | OFlags::NOFOLLOW;
-            let next = rustix::fs::openat(fd, name, flags, Mode::empty())
-                .map_err(|_| Errno::NOENT)?;
+            let next =
+                rustix::fs::openat(fd, name, flags, Mode::empty()).map_err(|_| Errno::NOENT)?;
             self.enter(mount, next, name)?;
         }
-        let Some((_, fd)) = self.host()? else { return Err(Errno::NOENT) };
+        let Some((_, fd)) = self.host()? else {
+            return Err(Errno::NOENT);
+        };
         let (here, there) = (rustix::fs::fstat(fd)?, rustix::fs::fstat(&dir.fd)?);
         if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino) {
             // Someone outside moved or removed it; there is no way to its parent.
@@ -197,7 +201,9 @@ impl<'v> Walk<'v> {
         let mut at = 0;
         loop {
             let ahead = pending.get(at..).unwrap_or_default();
-            let Some((name, after)) = path::next(ahead) else { return Ok(Ended::Dir) };
+            let Some((name, after)) = path::next(ahead) else {
+                return Ok(Ended::Dir);
+            };
             let name = Text::from_slice(name);
             let is_last = path::next(after).is_none();
             let slash = is_last && !after.is_empty();
@@ -217,13 +223,21 @@ impl<'v> Walk<'v> {
                 continue;
             };
             if is_last && last == Last::Parent {
-                return Ok(Ended::Entry(Found { name, slash, node: None }));
+                return Ok(Ended::Entry(Found {
+                    name,
+                    slash,
+                    node: None,
+                }));
             }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let node = match rustix::fs::openat(fd, &name[..], flags, Mode::empty()) {
                 Ok(node) => node,
                 Err(rustix::io::Errno::NOENT) if is_last => {
-                    return Ok(Ended::Entry(Found { name, slash, node: None }));
+                    return Ok(Ended::Entry(Found {
+                        name,
+                        slash,
+                        node: None,
+                    }));
                 }
                 Err(e) => return Err(e.into()),
             };
@@ -240,7 +254,7 @@ impl<'v> Walk<'v> {
                         return Err(Errno::NOENT);
                     }
                     if target.first() == Some(&b'/') {
-                        self.to_root();
+                        self.go_to_root();
                     }
                     let after = SmallVec::<[u8; 256]>::from_slice(after);
                     pending = SmallVec::from_slice(target);
@@ -249,7 +263,13 @@ impl<'v> Walk<'v> {
                 }
                 HostType::Directory if !is_last => self.enter(mount, node, &name)?,
                 _ if !is_last => return Err(Errno::NOTDIR),
-                _ => return Ok(Ended::Entry(Found { name, slash, node: Some((node, stat)) })),
+                _ => {
+                    return Ok(Ended::Entry(Found {
+                        name,
+                        slash,
+                        node: Some((node, stat)),
+                    }));
+                }
             }
         }
     }
@@ -293,15 +313,24 @@ impl<'v> Walk<'v> {
 
     /// The entry `name` of the top directory, detached from the walk.
     pub(super) fn entry(self, name: Text, slash: bool) -> Result<Entry<'v>, Errno> {
-        let Walk { vfs, mut frames, text, .. } = self;
+        let Walk {
+            vfs,
+            mut frames,
+            text,
+            ..
+        } = self;
         let (mount, parent) = match frames.pop() {
-            Some(Frame::Mount(mount)) => {
-                (mount, Handle::Borrowed(vfs.mount(mount)?.fd.as_fd()))
-            }
+            Some(Frame::Mount(mount)) => (mount, Handle::Borrowed(vfs.mount(mount)?.fd.as_fd())),
             Some(Frame::Start(dir)) => (dir.mount, Handle::Dir(dir)),
             Some(Frame::Below { mount, fd }) => (mount, Handle::Owned(fd)),
             Some(Frame::Synthetic(_)) | None => return Err(Errno::NOENT),
         };
-        Ok(Entry { mount, parent, parent_path: text, name, slash })
+        Ok(Entry {
+            mount,
+            parent,
+            parent_path: text,
+            name,
+            slash,
+        })
     }
 }
