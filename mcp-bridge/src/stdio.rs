@@ -1,0 +1,52 @@
+//! One session over standard input and output, or any other pair of streams.
+
+use std::sync::Arc;
+
+use rmcp::ServiceExt;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::server::Bridge;
+use crate::session::Session;
+
+/// The longest message, bytes. A longer one ends the connection.
+const MESSAGE_MAX: usize = 32 << 20;
+
+/// Why serving ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The client did not begin as the protocol asks.
+    #[error("the MCP client did not begin as it should: {0}")]
+    Handshake(String),
+    /// The server's task failed.
+    #[error("the MCP server ended early: {0}")]
+    Task(String),
+}
+
+/// Serves one session on this process's standard input and output until they close.
+///
+/// # Errors
+/// When the client does not begin as the protocol asks, or the server's task fails.
+pub async fn serve_stdio(session: Arc<Session>) -> Result<(), ServeError> {
+    let (input, output) = rmcp::transport::stdio_pipes();
+    serve(session, input, output).await
+}
+
+/// Serves one session on a pair of streams until they close.
+///
+/// # Errors
+/// As [`serve_stdio`].
+pub async fn serve<R, W>(session: Arc<Session>, input: R, output: W) -> Result<(), ServeError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(MESSAGE_MAX);
+    let running = match Bridge::fixed(session).serve(transport).await {
+        Ok(running) => running,
+        // A client that leaves before it says anything is no fault of anyone.
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(ServeError::Handshake(error.to_string())),
+    };
+    running.waiting().await.map(|_| ()).map_err(|error| ServeError::Task(error.to_string()))
+}
