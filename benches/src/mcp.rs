@@ -32,14 +32,19 @@ pub(crate) fn run(world: &World) -> anyhow::Result<Vec<Row>> {
     )?;
     drop(client);
 
-    // The service's MCP face is bound to a conversation; this one is made by a run of one turn.
+    // Over HTTP a key is joined by the conversation whose workspace the tools see.
     let server = Server::start(
         &json!({"turns": [{"plays": 0, "content": [{"type": "text", "text": "Hello."}]}]}),
     );
-    let mut client = match HttpClient::start(&server.client) {
-        Ok(client) => client,
-        Err((status, text)) => bail!("MCP over HTTP: {status} {text}"),
+    let made = server.client.post("/conversations", &json!({})).json();
+    let Some(conversation) = made["id"].as_str() else {
+        bail!("no conversation was made: {made}")
     };
+    let mut client =
+        match HttpClient::start(&server.client.with("hardshell-conversation", conversation)) {
+            Ok(client) => client,
+            Err((status, text)) => bail!("MCP over HTTP: {status} {text}"),
+        };
     let written = client.call(
         "Write",
         json!({"file_path": "/workspace/four.txt", "content": "x".repeat(4032)}),

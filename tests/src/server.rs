@@ -110,8 +110,11 @@ impl Server {
             let words: Vec<&str> = line.split_whitespace().collect();
             if let Some(found) = words.iter().find(|word| word.starts_with("http://")) {
                 url = Some(found.trim_end_matches(['.', '/', ',']).to_owned());
-            } else if line.to_lowercase().contains("key") {
-                key = words.last().map(|word| (*word).to_owned());
+            } else if let [word] = words.as_slice()
+                && word.len() >= 20
+            {
+                // The first key stands on a line of its own.
+                key = Some((*word).to_owned());
             }
         }
         let (url, key) = (url.unwrap_or_default(), key.unwrap_or_default());
