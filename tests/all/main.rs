@@ -7,6 +7,7 @@
     reason = "test code says what it expects by failing"
 )]
 
+mod attacks;
 mod bad_input;
 mod mcp;
 mod run;

@@ -31,7 +31,7 @@ pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
             .code(file)
             .into_iter()
             .filter(|(_, code)| {
-                code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"'))
+                code.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '"')))
                     .any(|word| word == KEYWORD)
             })
             .map(|(line, _)| line.to_string())
