@@ -49,13 +49,10 @@ const ON_THE_SPOT: &str = "clippy::disallowed_methods";
 const REACH: usize = 15;
 
 /// (file or folder, why)
-const EXCEPTIONS: &[(&str, &str)] = &[
-    (),
-    (
-        "service/src/agent/version.rs",
-        "the agent's executable, named in the configuration",
-    ),
-];
+const EXCEPTIONS: &[(&str, &str)] = &[(
+    "service/src/agent/version.rs",
+    "the agent's executable, named in the configuration",
+)];
 
 pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
