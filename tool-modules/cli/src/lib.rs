@@ -106,3 +106,30 @@ pub fn utf8_locale() -> bool {
     }
     true
 }
+
+/// What tells a file from all others: device and inode. Links are followed.
+pub fn file_id(name: &[u8]) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let meta = std::fs::metadata(path(name)).ok()?;
+        Some((meta.dev(), meta.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let stat = hardshell_sys::stat(path(name)).ok()?;
+        Some((stat.dev, stat.ino))
+    }
+}
+
+/// Gives a file the permission bits of another, as far as that is possible.
+pub fn copy_mode(from: &[u8], to: &[u8]) {
+    #[cfg(unix)]
+    if let Ok(meta) = std::fs::metadata(path(from)) {
+        let _ = std::fs::set_permissions(path(to), meta.permissions());
+    }
+    #[cfg(not(unix))]
+    if let Ok(stat) = hardshell_sys::stat(path(from)) {
+        let _ = hardshell_sys::chmod(path(to), stat.permissions());
+    }
+}

@@ -19,6 +19,10 @@ fn run(args: Vec<Vec<u8>>) -> i32 {
         Ok(options) => options,
         Err(status) => return status,
     };
+    // Nothing is asked for, so nothing is opened or compiled.
+    if options.max_count == 0 && options.list != options::List::Other {
+        return 1;
+    }
     let matcher = match matcher::Matcher::new(&options) {
         Ok(matcher) => matcher,
         Err(message) => {

@@ -115,10 +115,7 @@ impl<'a> Searcher<'a> {
 
     fn finish(&mut self, state: &State<'_>) {
         let options = self.options;
-        self.matched |= match options.list {
-            List::Other => state.selected == 0,
-            _ => state.selected > 0,
-        };
+        self.matched |= state.selected > 0;
         if options.quiet {
             return;
         }

@@ -58,7 +58,7 @@ pub fn run(options: &Options, searcher: &mut Searcher<'_>) {
                         continue;
                     }
                     let prefix = if bare { Vec::new() } else { file.clone() };
-                    directory(options, searcher, file, &prefix, 0);
+                    directory(options, searcher, file, &prefix, &mut Vec::new());
                 }
             }
             continue;
@@ -99,9 +99,34 @@ fn directory(
     searcher: &mut Searcher<'_>,
     real: &[u8],
     shown: &[u8],
-    depth: usize,
+    above: &mut Vec<(u64, u64)>,
 ) {
-    if depth > MAX_DEPTH {
+    // Only links can lead back up.
+    let id = if options.follow {
+        hardshell_cli::file_id(real)
+    } else {
+        None
+    };
+    if let Some(id) = id
+        && above.contains(&id)
+    {
+        let mut message = shown.to_vec();
+        message.extend_from_slice(b": warning: recursive directory loop");
+        return complain("grep", message);
+    }
+    above.push(id.unwrap_or((0, 0)));
+    entries(options, searcher, real, shown, above);
+    above.pop();
+}
+
+fn entries(
+    options: &Options,
+    searcher: &mut Searcher<'_>,
+    real: &[u8],
+    shown: &[u8],
+    above: &mut Vec<(u64, u64)>,
+) {
+    if above.len() > MAX_DEPTH {
         searcher.failed = true;
         let mut message = real.to_vec();
         message.extend_from_slice(b": directories nested too deeply");
@@ -147,7 +172,7 @@ fn directory(
         };
         if is_dir {
             if !excluded_dir(options, name, false) {
-                directory(options, searcher, &file, &label, depth + 1);
+                directory(options, searcher, &file, &label, above);
             }
         } else if is_file && selected(options, name, false) {
             searcher.file(&file, &label);

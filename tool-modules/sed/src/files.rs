@@ -121,9 +121,7 @@ impl InPlace {
                 &error,
             ));
         }
-        if let Ok(stat) = hardshell_sys::stat(path(&self.target)) {
-            let _ = hardshell_sys::chmod(path(&self.temporary), stat.permissions());
-        }
+        hardshell_cli::copy_mode(&self.target, &self.temporary);
         if !self.backup.is_empty()
             && let Err(error) = fs::rename(path(&self.target), path(&self.backup))
         {

@@ -497,13 +497,52 @@ impl Parser<'_> {
     }
 
     /// Text up to the delimiter, which a backslash makes an ordinary
-    /// character. Brackets of a regular expression do not hide it from sed.
+    /// character. So do the brackets of a regular expression.
     fn delimited(&mut self, delimiter: u8, regex: bool) -> Option<Vec<u8>> {
+        let mut in_set = false;
         let mut out = Vec::new();
         loop {
             let byte = self.next()?;
-            if byte == delimiter {
+            if byte == delimiter && !in_set {
                 return Some(out);
+            }
+            if regex && byte == b'[' && !in_set {
+                out.push(byte);
+                in_set = true;
+                if self.peek() == Some(b'^') {
+                    out.extend(self.next());
+                }
+                if self.peek() == Some(b']') {
+                    out.extend(self.next());
+                }
+                continue;
+            }
+            if in_set {
+                in_set = byte != b']';
+                // `[:alpha:]` and its kin hold a bracket of their own.
+                if byte == b'[' && matches!(self.peek(), Some(b':' | b'.' | b'=')) {
+                    out.push(byte);
+                    let kind = self.next()?;
+                    out.push(kind);
+                    loop {
+                        let inner = self.next()?;
+                        out.push(inner);
+                        if inner == kind && self.peek() == Some(b']') {
+                            out.extend(self.next());
+                            break;
+                        }
+                    }
+                    continue;
+                }
+                if byte == b'\n' && regex {
+                    return None;
+                }
+                if byte == b'\\' && self.peek() == Some(delimiter) && delimiter != b']' {
+                    out.extend(self.next());
+                    continue;
+                }
+                out.push(byte);
+                continue;
             }
             if byte == b'\\' {
                 let escaped = self.next()?;
