@@ -46,7 +46,7 @@ const AMBIENT: &[&str] = &[
 
 /// An attribute that gives the reason on the spot, and how many lines it reaches.
 const ON_THE_SPOT: &str = "clippy::disallowed_methods";
-const REACH: usize = 15;
+const REACH: usize = 25;
 
 /// (file or folder, why)
 const EXCEPTIONS: &[(&str, &str)] = &[(
