@@ -45,7 +45,7 @@ pub(crate) struct FileHandle {
     /// Where it was opened.
     path: Mutex<Tracked>,
     /// The status from the open, for the one who asks right after.
-    fresh: Mutex<Option<(Instant, u64, HostStat)>>,
+    fresh: Mutex<Option<(Instant, u64, Stat)>>,
     /// For whom the present modification is already in the journal.
     marked: AtomicU64,
     locked: AtomicBool,
@@ -106,7 +106,7 @@ impl FileHandle {
             key,
             inode,
             path: Mutex::new(path),
-            fresh: Mutex::new(Some((Instant::now(), writes, *stat))),
+            fresh: Mutex::new(Some((Instant::now(), writes, vfs.stat_of(mount, stat)))),
             marked: AtomicU64::new(0),
             locked: AtomicBool::new(false),
             vfs,
@@ -130,7 +130,7 @@ impl FileHandle {
             && writes == self.vfs.writes.load(Ordering::Acquire)
             && at.elapsed() < FRESH
         {
-            return Ok(self.vfs.stat_of(self.mount, &stat));
+            return Ok(stat);
         }
         self.vfs.stat_fd(self.mount, self.fd.as_fd())
     }

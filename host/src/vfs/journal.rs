@@ -33,6 +33,9 @@ pub(super) struct Scope {
     live: BTreeMap<Vec<u8>, (State, FileType)>,
     /// By name as of the start.
     removed: BTreeMap<Vec<u8>, FileType>,
+    /// How many of `live` stand for something that was not at its name at the start: only
+    /// then may a name below have another origin than itself.
+    displaced: usize,
     bytes: usize,
     incomplete: bool,
 }
@@ -55,6 +58,17 @@ pub(super) enum Event<'a> {
     Unknown,
 }
 
+/// Bytes of paths in an entry, and 1 if it is a directory whose name means another at the
+/// start.
+fn weight((state, file_type): &(State, FileType)) -> (usize, usize) {
+    let (bytes, moved) = match state {
+        State::Renamed { from, .. } => (from.len(), true),
+        State::Created => (0, true),
+        State::Modified | State::Mode => (0, false),
+    };
+    (bytes, usize::from(moved && *file_type == FileType::Dir))
+}
+
 fn below<'a>(path: &'a [u8], dir: &[u8]) -> Option<&'a [u8]> {
     path.strip_prefix(dir)
         .filter(|rest| rest.first() == Some(&b'/'))
@@ -62,24 +76,44 @@ fn below<'a>(path: &'a [u8], dir: &[u8]) -> Option<&'a [u8]> {
 
 impl Scope {
     fn put(&mut self, path: &[u8], state: State, file_type: FileType) {
-        let more = path.len()
-            + if let State::Renamed { from, .. } = &state {
-                from.len()
-            } else {
-                0
-            };
-        self.bytes = self.bytes.saturating_add(more);
-        self.live.insert(path.to_vec(), (state, file_type));
+        self.insert(path.to_vec(), (state, file_type));
+    }
+
+    fn insert(&mut self, path: Vec<u8>, entry: (State, FileType)) {
+        let len = path.len();
+        let (bytes, displaced) = weight(&entry);
+        self.bytes = self.bytes.saturating_add(bytes).saturating_add(len);
+        self.displaced = self.displaced.saturating_add(displaced);
+        if let Some(old) = self.live.insert(path, entry) {
+            self.forget(len, &old);
+        }
+    }
+
+    fn take(&mut self, path: &[u8]) -> Option<(State, FileType)> {
+        let taken = self.live.remove(path)?;
+        self.forget(path.len(), &taken);
+        Some(taken)
+    }
+
+    fn forget(&mut self, len: usize, entry: &(State, FileType)) {
+        let (bytes, displaced) = weight(entry);
+        self.bytes = self.bytes.saturating_sub(bytes).saturating_sub(len);
+        self.displaced = self.displaced.saturating_sub(displaced);
     }
 
     fn put_removed(&mut self, path: Vec<u8>, file_type: FileType) {
-        self.bytes = self.bytes.saturating_add(path.len());
-        self.removed.insert(path, file_type);
+        let len = path.len();
+        if self.removed.insert(path, file_type).is_none() {
+            self.bytes = self.bytes.saturating_add(len);
+        }
     }
 
     /// The name that `path` had at the start; None if the directory that it is in did not
     /// exist then, so that nothing at this path did.
     fn origin(&self, path: &[u8]) -> Option<Vec<u8>> {
+        if self.displaced == 0 {
+            return Some(path.to_vec());
+        }
         let mut end = path.len();
         while let Some(head) = path.get(..end) {
             match self.live.get(head) {
@@ -120,17 +154,21 @@ impl Scope {
             self.incomplete = true;
         }
         if self.incomplete {
-            self.live.clear();
-            self.removed.clear();
+            *self = Scope {
+                incomplete: true,
+                ..Scope::default()
+            };
         }
     }
 
     fn created(&mut self, path: &[u8], file_type: FileType) {
-        let origin = self
-            .origin(path)
-            .filter(|o| self.removed.get(o) == Some(&file_type));
-        if let Some(origin) = origin {
+        let origin = match self.removed.is_empty() {
+            true => None,
+            false => self.origin(path),
+        };
+        if let Some(origin) = origin.filter(|o| self.removed.get(o) == Some(&file_type)) {
             self.removed.remove(&origin);
+            self.bytes = self.bytes.saturating_sub(origin.len());
             if file_type == FileType::Dir {
                 // A directory has no content of its own: it is there again.
                 self.put(path, State::Mode, file_type);
@@ -163,7 +201,7 @@ impl Scope {
     }
 
     fn gone(&mut self, path: &[u8], file_type: FileType) {
-        match self.live.get(path).map(|(s, _)| s.clone()) {
+        match self.take(path).map(|(state, _)| state) {
             Some(State::Created) => {}
             Some(State::Renamed { from, .. }) => self.put_removed(from, file_type),
             Some(State::Modified | State::Mode) | None => {
@@ -172,7 +210,6 @@ impl Scope {
                 }
             }
         }
-        self.live.remove(path);
     }
 
     fn renamed(&mut self, from: &[u8], to: &[u8], file_type: FileType, replaced: Option<FileType>) {
@@ -182,7 +219,7 @@ impl Scope {
             self.gone(to, old);
         }
         let origin = self.origin(from).unwrap_or_else(|| from.to_vec());
-        let was = self.live.remove(from).map(|(state, _)| state);
+        let was = self.take(from).map(|(state, _)| state);
         let prefix: Vec<u8> = [from, b"/"].concat();
         if file_type == FileType::Dir {
             let mut moved = Vec::new();
@@ -193,9 +230,9 @@ impl Scope {
                 moved.push(path.clone());
             }
             for path in moved {
-                if let Some(entry) = self.live.remove(&path) {
+                if let Some(entry) = self.take(&path) {
                     let rest = below(&path, from).unwrap_or_default();
-                    self.live.insert([to, rest].concat(), entry);
+                    self.insert([to, rest].concat(), entry);
                 }
             }
         }

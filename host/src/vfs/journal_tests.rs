@@ -110,6 +110,18 @@ fn too_many_changes_ask_for_a_scan() {
     assert!(scope.changes().is_empty());
 }
 
+#[test]
+fn churn_alone_fills_nothing() {
+    let mut scope = Scope::default();
+    for i in 0..1_000_000u32 {
+        let path = format!("a-rather-long-name-of-a-temporary-file-{}", i % 7).into_bytes();
+        scope.record(Event::Created(&path, FileType::File));
+        scope.record(Event::Removed(&path, FileType::File));
+    }
+    assert!(!scope.incomplete());
+    assert_eq!((scope.bytes, scope.displaced), (0, 0));
+}
+
 /// A tree as a map from path to content; directories have none.
 type Model = BTreeMap<String, Option<u32>>;
 
@@ -232,6 +244,10 @@ proptest! {
                 _ => {}
             }
         }
+        let held: usize = scope.live.iter().map(|(p, e)| p.len() + weight(e).0).sum();
+        let gone: usize = scope.removed.keys().map(Vec::len).sum();
+        prop_assert_eq!(scope.bytes, held + gone);
+        prop_assert_eq!(scope.displaced, scope.live.values().map(|e| weight(e).1).sum::<usize>());
         let changes = scope.changes();
         prop_assert_eq!(apply(&start, &now, &changes), now, "{:?}", changes);
     }

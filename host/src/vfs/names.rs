@@ -49,10 +49,11 @@ impl Vfs {
             Located::Missing => return Err(Errno::NOENT),
             Located::Below(below) => below,
         };
-        if let Some(entry) = self.quick_entry(&below)?
-            && !entry.slash
+        if let Some((parent, split)) = self.quick_parent(&below)?
+            && !split.slash
         {
-            let stat = look(&entry)?;
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let stat = rustix::fs::statat(&parent, split.name, flags)?;
             if !follow || !is(&stat, HostType::Symlink) {
                 return Ok(Stated::Here(self.stat_of(below.mount, &stat)));
             }

@@ -107,7 +107,15 @@ impl Vfs {
         let seen = self.moves.now();
         match rustix::fs::openat2(below.fd, below.rest, o.flags(), Mode::empty(), resolve) {
             Ok(fd) => {
-                let path = Tracked::new(seen, self.lexical(below));
+                let path = match plain {
+                    true => self.lexical(below),
+                    // Looked up again should it ever matter.
+                    false => self.base_path(below).map(|mut text| {
+                        path::push(&mut text, below.rest);
+                        text
+                    }),
+                };
+                let path = Tracked::new(seen, path);
                 let opening = Opening {
                     mount: below.mount,
                     fd,

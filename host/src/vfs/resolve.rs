@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno as Host;
 
 use super::dir::{BelowDir, Dir};
-use super::path::{self, Text};
+use super::path::{self, Split, Text};
 use super::tree::{Child, Leaf, ROOT};
 use super::walk::{Ended, Last, Walk};
 use super::{Base, Vfs};
@@ -350,24 +350,36 @@ impl Vfs {
         &'v self,
         below: &Below<'v, '_>,
     ) -> Result<Option<Entry<'v>>, Errno> {
+        let Some((parent, split)) = self.quick_parent(below)? else {
+            return Ok(None);
+        };
+        let parent_path = self.base_path(below).map(|mut path| {
+            path::join(&mut path, split.parent);
+            path
+        });
+        let (mount, name) = (below.mount, Text::from_slice(split.name));
+        Ok(Some(Entry {
+            mount,
+            parent,
+            parent_path,
+            name,
+            slash: split.slash,
+        }))
+    }
+
+    /// The same, with only what it takes to look at the last component.
+    pub(super) fn quick_parent<'v, 'p>(
+        &'v self,
+        below: &Below<'v, 'p>,
+    ) -> Result<Option<(Handle<'v>, Split<'p>)>, Errno> {
         let Some(split) = path::split(below.rest) else {
             return Ok(None);
         };
         if path::is_dots(split.name) {
             return Ok(None);
         }
-        let done = |parent, parent_path| {
-            let (mount, name) = (below.mount, Text::from_slice(split.name));
-            Ok(Some(Entry {
-                mount,
-                parent,
-                parent_path,
-                name,
-                slash: split.slash,
-            }))
-        };
         if split.parent.is_empty() {
-            return done(Handle::Borrowed(below.fd), self.base_path(below));
+            return Ok(Some((Handle::Borrowed(below.fd), split)));
         }
         if !self.openat2 {
             return Ok(None);
@@ -376,23 +388,16 @@ impl Vfs {
             Some(key) if below.base.is_none() && !path::climbs(key) => Some(key),
             _ => None,
         };
-        let parent_path = || {
-            self.base_path(below).map(|mut path| {
-                path::join(&mut path, split.parent);
-                path
-            })
-        };
         if let Some(key) = key
             && let Some(fd) = self.parents.get(below.mount, key)
         {
-            return done(Handle::Shared(fd), parent_path());
+            return Ok(Some((Handle::Shared(fd), split)));
         }
         let generation = NAMES_CHANGED.load(Ordering::SeqCst);
         match rustix::fs::openat2(below.fd, split.parent, PATH_DIR, Mode::empty(), PLAIN) {
             Ok(fd) => {
-                let parent_path = parent_path();
                 let Some(key) = key else {
-                    return done(Handle::Owned(fd), parent_path);
+                    return Ok(Some((Handle::Owned(fd), split)));
                 };
                 let fd = Arc::new(fd);
                 self.parents.put(Cached {
@@ -402,7 +407,7 @@ impl Vfs {
                     generation,
                     at: Instant::now(),
                 });
-                done(Handle::Shared(fd), parent_path)
+                Ok(Some((Handle::Shared(fd), split)))
             }
             Err(e) if undecided(e) => Ok(None),
             Err(e) => Err(e.into()),

@@ -169,7 +169,7 @@ fn plant(dir: &Path) {
 
 /// Runs operations everywhere and compares after each.
 fn compare(ops: &[Op]) -> Result<(), String> {
-    let host = tempfile::tempdir().unwrap();
+    let host = quick_tempdir();
     plant(host.path());
     let top: OwnedFd = std::fs::File::open(host.path().join("w")).unwrap().into();
     let worlds = World::both();

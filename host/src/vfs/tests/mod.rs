@@ -22,6 +22,7 @@ mod journal;
 mod mounts;
 mod quota;
 mod races;
+mod speed;
 
 /// A sandbox over a fresh folder that also holds things it must never reach.
 struct World {
@@ -37,6 +38,8 @@ struct Setup {
     access: Access,
     openat2: bool,
     scratch: bool,
+    /// Keep it in memory; else on disk.
+    memory: bool,
 }
 
 impl Default for Setup {
@@ -46,7 +49,17 @@ impl Default for Setup {
             access: Access::ReadWrite,
             openat2: true,
             scratch: true,
+            memory: true,
         }
+    }
+}
+
+/// A folder in memory where there is one: some disks are slow to reuse inodes.
+fn quick_tempdir() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).unwrap(),
+        false => tempfile::tempdir().unwrap(),
     }
 }
 
@@ -71,7 +84,10 @@ impl World {
     }
 
     fn with(setup: Setup) -> World {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = match setup.memory {
+            true => quick_tempdir(),
+            false => tempfile::tempdir().unwrap(),
+        };
         let p = dir.path();
         for d in ["ws", "ro", "outside/deep", "ws/sub/inner"] {
             std::fs::create_dir_all(p.join(d)).unwrap();
