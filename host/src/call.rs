@@ -4,10 +4,20 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use crate::engine::Loaded;
+use crate::errno::Errno;
+use crate::fd::{Description, Kind};
 use crate::limits::Limits;
-use crate::report::{Progress, Report};
+use crate::process::Stop;
+use crate::process::args::Strings;
+use crate::process::group::Group;
+use crate::process::spawn::{self, Child, Failed};
+use crate::report::{Progress, Report, Termination};
+use crate::sandbox::{SandboxError, SandboxInner};
+use crate::stdio::{Sink, Source};
+use crate::vfs::{Actor, Base};
 
 /// Where a call's stdin comes from.
 #[derive(Debug, Default)]
@@ -126,42 +136,44 @@ impl CallSpec {
     }
 }
 
-/// Steers a running call while someone else waits for it. Cheap to clone; does not keep
-/// the call alive.
+/// Steers a running call while someone else waits for it. Cheap to clone.
 #[derive(Clone)]
 pub struct CallController {
-    id: u64,
+    group: Arc<Group>,
 }
 
 impl CallController {
-    /// Unique within the host process.
+    /// Unique within the engine.
     pub fn id(&self) -> u64 {
-        self.id
+        self.group.id
     }
 
     /// Ends every process of the call within 50 ms. Returns at once.
-    pub fn cancel(&self) {}
+    pub fn cancel(&self) {
+        self.group.terminate(Stop::plain(Termination::Cancelled));
+    }
 
     /// Sends a signal (Linux numbers) to every process of the call.
     pub fn signal(&self, signal: u32) {
-        let _ = signal;
+        self.group.signal(signal);
     }
 
     /// What it has used so far.
     pub fn progress(&self) -> Progress {
-        Progress::default()
+        self.group.progress()
     }
 }
 
 /// A running call. Dropping it cancels the call, unless [`CallHandle::detach`]ed.
 pub struct CallHandle {
     controller: CallController,
+    report: Option<oneshot::Receiver<Report>>,
 }
 
 impl CallHandle {
-    /// Unique within the host process.
+    /// Unique within the engine.
     pub fn id(&self) -> u64 {
-        self.controller.id
+        self.controller.id()
     }
 
     /// A handle that outlives [`CallHandle::wait`].
@@ -180,7 +192,9 @@ impl CallHandle {
     }
 
     /// Lets the call run on without a handle.
-    pub fn detach(self) {}
+    pub fn detach(mut self) {
+        self.report = None;
+    }
 
     /// What it has used so far.
     pub fn progress(&self) -> Progress {
@@ -188,8 +202,132 @@ impl CallHandle {
     }
 
     /// Waits until the root process has ended and every other process of the call is
-    /// gone. Dropping the future cancels the call.
-    pub async fn wait(self) -> Report {
-        std::future::pending().await
+    /// gone: those that it left behind get a quarter of a second, then they are ended.
+    /// Dropping the future cancels the call.
+    pub async fn wait(mut self) -> Report {
+        let report = match self.report.as_mut() {
+            Some(report) => report.await.ok(),
+            None => None,
+        };
+        self.report = None;
+        // The sender lives in the group, which sends before it is dropped.
+        report.unwrap_or_else(Report::lost)
     }
+}
+
+impl Drop for CallHandle {
+    fn drop(&mut self) {
+        if self.report.is_some() {
+            self.controller.cancel();
+        }
+    }
+}
+
+fn strings(words: impl Iterator<Item = String>) -> Result<Strings, SandboxError> {
+    let mut strings = Strings::new();
+    for word in words {
+        if !strings.push(word.as_bytes()) {
+            return Err(SandboxError::Nul);
+        }
+    }
+    Ok(strings)
+}
+
+/// Starts a call in a sandbox.
+pub(crate) fn start(
+    sandbox: &Arc<SandboxInner>,
+    spec: CallSpec,
+) -> Result<CallHandle, SandboxError> {
+    let name = spec.argv.first().cloned().ok_or(SandboxError::EmptyCommand)?;
+    let limits = match &spec.limits {
+        Some(limits) => sandbox.limits.min(limits),
+        None => sandbox.limits.clone(),
+    };
+    let cwd = match &spec.cwd {
+        None => sandbox.cwd(),
+        Some(path) => sandbox
+            .vfs
+            .chdir(Base::Cwd(&sandbox.cwd()), path.as_bytes())
+            .map_err(|errno| SandboxError::Cwd { path: path.clone(), errno })?,
+    };
+    let argv = strings(spec.argv.into_iter())?;
+    let mut env = sandbox.env.clone();
+    env.extend(spec.env);
+    let env = strings(env.into_iter().map(|(key, value)| format!("{key}={value}")))?;
+    let engine = sandbox.registry.engine().clone();
+    let (done, report) = oneshot::channel();
+    let group =
+        Group::new(engine.next_call(), Arc::clone(sandbox), limits, spec.keep_cwd, done);
+    let actor = Actor::new(&group.limits, DEFAULT_UMASK, Arc::clone(&group.journal));
+    let resolved =
+        spawn::resolve(sandbox, &actor, &cwd, name.as_bytes(), false, &argv).map_err(|errno| {
+            match errno {
+                Errno::NOENT => SandboxError::NotFound(name.clone()),
+                errno => SandboxError::Start { name: name.clone(), errno },
+            }
+        })?;
+    let fds = {
+        let _io = engine.io().map(tokio::runtime::Handle::enter);
+        stdio(&group, spec.stdin, spec.stdout, spec.stderr)
+    };
+    sandbox.call_started();
+    let child = Child {
+        argv: resolved.argv.unwrap_or(argv),
+        env,
+        cwd,
+        actor,
+        fds,
+        blob: Vec::new(),
+    };
+    let bound = spawn::bound(&group);
+    let controller = CallController { group: Arc::clone(&group) };
+    let handle = CallHandle { controller, report: Some(report) };
+    match resolved.program.ready(bound).cloned() {
+        Some(loaded) => launch(&group, loaded, child),
+        None => {
+            // The time that compiling takes is not the call's.
+            if let Some(io) = engine.io() {
+                let program = resolved.program;
+                io.spawn(async move {
+                    match spawn::loaded(&group.engine, &program, bound).await {
+                        Ok(loaded) => launch(&group, loaded, child),
+                        Err(e) => group.never_started(126, format!("hardshell: {name}: {e}")),
+                    }
+                });
+            }
+        }
+    }
+    Ok(handle)
+}
+
+const DEFAULT_UMASK: u32 = 0o022;
+
+fn launch(group: &Arc<Group>, loaded: Arc<Loaded>, child: Child) {
+    group.begin();
+    match spawn::start(group, None, loaded, child) {
+        Ok(_) => {}
+        Err(Failed::Stop(stop)) => group.never_started_for(stop),
+        Err(Failed::Errno(errno)) => {
+            group.never_started(126, format!("hardshell: the call cannot be started: {errno}"));
+        }
+    }
+}
+
+fn stdio(
+    group: &Arc<Group>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+) -> Vec<(u32, Arc<Description>)> {
+    let stdin = Description::new(Kind::Source(Source::new(stdin)), true, false, 0);
+    let sink = |output: Output, stderr: bool| {
+        Sink::new(output, &group.captured, stderr)
+            .map(|sink| Description::new(Kind::Sink(sink), false, true, 0))
+    };
+    let stdout = sink(stdout, false);
+    let stderr = sink(stderr, true).or_else(|| stdout.clone());
+    let mut fds = vec![(0, stdin)];
+    fds.extend(stdout.map(|desc| (1, desc)));
+    fds.extend(stderr.map(|desc| (2, desc)));
+    fds
 }

@@ -5,18 +5,25 @@
 //! once per command line. A call is a tree of processes; a process is one WebAssembly
 //! instance in a store of its own.
 
+mod abi;
+mod budget;
 mod bundle_impl;
 mod call;
 mod engine;
 mod errno;
+mod fd;
 mod limits;
+mod pipe;
+mod process;
 mod program;
 mod registry;
 mod report;
 mod sandbox;
-// Until the real file system compiles: build with `--features vfs` to use it.
-#[cfg_attr(not(feature = "vfs"), path = "vfs_stub.rs")]
+mod sched;
+mod sentence;
+mod stdio;
 pub mod vfs;
+mod wasi;
 
 /// Registries from a folder of modules, for tests, benches and development.
 pub mod bundle {

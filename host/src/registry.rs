@@ -139,8 +139,7 @@ impl RegistryBuilder {
                 }
             }
             let (source, digest) = digest(source)?;
-            let program =
-                Arc::new(Program { names: names.clone(), description, digest, source });
+            let program = Program::new(names.clone(), description, digest, source);
             for name in names {
                 if programs.insert(name.clone(), Arc::clone(&program)).is_some() {
                     return Err(RegistryError::Duplicate(name));

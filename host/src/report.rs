@@ -138,6 +138,8 @@ pub struct Report {
     pub output_bytes: u64,
     /// What the call changed below its writable mounts, in order.
     pub changes: Vec<Change>,
+    /// False when there were more changes than are kept: only a scan can tell.
+    pub changes_complete: bool,
     /// Captured stdout ([`crate::Output::Capture`]).
     #[serde(skip)]
     pub stdout: Vec<u8>,
@@ -146,6 +148,29 @@ pub struct Report {
     pub stderr: Vec<u8>,
     /// Working directory of the root process when it ended.
     pub final_cwd: String,
+}
+
+impl Report {
+    /// Stands in when the kernel has lost the call; it does not happen.
+    pub(crate) fn lost() -> Report {
+        Report {
+            status: 137,
+            termination: Termination::Cancelled,
+            sentence: Some("hardshell: the call was lost".to_owned()),
+            limit_hits: Vec::new(),
+            cpu_time: Duration::ZERO,
+            fuel: None,
+            peak_memory: 0,
+            wall_time: Duration::ZERO,
+            processes: 0,
+            output_bytes: 0,
+            changes: Vec::new(),
+            changes_complete: false,
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            final_cwd: "/".to_owned(),
+        }
+    }
 }
 
 fn seconds<S: serde::Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {

@@ -2,14 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::budget::MemoryBudget;
 use crate::call::{CallHandle, CallSpec};
 use crate::limits::Limits;
+use crate::program::Program;
 use crate::registry::Registry;
 use crate::report::{Report, Usage};
-use crate::vfs::{Access, Change, DirSource, Scratch};
+use crate::sched;
+use crate::vfs::{Access, Base, Change, Cwd, DirSource, Scratch, Vfs, VfsError};
 
 /// Which commands of the registry exist in a sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,20 +42,20 @@ impl CommandSet {
 /// Why a sandbox could not be made, or a call not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// A folder could not be opened.
-    #[error("cannot mount {at}: {source}")]
-    Mount {
-        /// Where it should have appeared.
-        at: String,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// A mount point that is not a name directly below the root, or is taken.
-    #[error("{0:?} is not a free mount point")]
-    MountPoint(String),
+    /// A folder could not be mounted.
+    #[error(transparent)]
+    Mount(#[from] VfsError),
     /// The command does not exist in this sandbox.
     #[error("{0}: command not found")]
     NotFound(String),
+    /// The program cannot be started.
+    #[error("{name}: {errno}")]
+    Start {
+        /// The command.
+        name: String,
+        /// Why.
+        errno: crate::Errno,
+    },
     /// A command line with no words.
     #[error("the command line is empty")]
     EmptyCommand,
@@ -62,32 +67,59 @@ pub enum SandboxError {
         /// Why.
         errno: crate::Errno,
     },
-    /// The program cannot be started.
-    #[error("{name}: {source}")]
-    Program {
-        /// The command.
-        name: String,
-        /// Why.
-        source: crate::ProgramError,
-    },
-    /// The host is at its limit of processes.
-    #[error("the host runs as many processes as it may")]
-    Busy,
-    /// Not there yet.
-    #[error("not available: {0}")]
-    Unsupported(&'static str),
+    /// An argument or a variable holds a NUL byte.
+    #[error("an argument or a variable holds a NUL byte")]
+    Nul,
 }
 
-struct Inner {
-    registry: Registry,
-    limits: Limits,
-    cwd: Mutex<String>,
+/// What all handles of a sandbox and its calls share.
+pub(crate) struct SandboxInner {
+    pub(crate) registry: Registry,
+    pub(crate) limits: Limits,
+    pub(crate) vfs: Arc<Vfs>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) memory: Arc<MemoryBudget>,
+    /// Its share of the worker threads.
+    pub(crate) unit: Arc<sched::Group>,
+    pub(crate) modules_in_files: bool,
+    pub(crate) processes: AtomicU64,
+    commands: Arc<CommandSet>,
+    calls: AtomicU64,
+    cpu_nanos: AtomicU64,
+    cwd: Mutex<Cwd>,
+}
+
+impl SandboxInner {
+    /// The program behind a command name, if the sandbox has that command.
+    pub(crate) fn command(&self, name: &[u8]) -> Option<Arc<Program>> {
+        let name = std::str::from_utf8(name).ok()?;
+        if self.commands.allows(name) { self.registry.program(name) } else { None }
+    }
+
+    pub(crate) fn cwd(&self) -> Cwd {
+        self.cwd.lock().clone()
+    }
+
+    pub(crate) fn keep_cwd(&self, path: &[u8]) {
+        if let Ok(cwd) = self.vfs.chdir(Base::Root, path) {
+            *self.cwd.lock() = cwd;
+        }
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn call_over(&self, cpu_nanos: u64) {
+        self.cpu_nanos.fetch_add(cpu_nanos, Ordering::Relaxed);
+        self.vfs.rest();
+    }
 }
 
 /// A sandbox. Cheap to clone; all clones are the same sandbox.
 #[derive(Clone)]
 pub struct Sandbox {
-    inner: Arc<Inner>,
+    inner: Arc<SandboxInner>,
 }
 
 /// Sets up a [`Sandbox`]. Starts closed: no folder, no command, no environment, and
@@ -99,7 +131,8 @@ pub struct SandboxBuilder {
     env: BTreeMap<String, String>,
     commands: CommandSet,
     limits: Limits,
-    foreign_modules: bool,
+    modules_in_files: bool,
+    terminal: bool,
 }
 
 impl Sandbox {
@@ -112,7 +145,8 @@ impl Sandbox {
             env: BTreeMap::new(),
             commands: CommandSet::None,
             limits: Limits::default(),
-            foreign_modules: false,
+            modules_in_files: false,
+            terminal: false,
         }
     }
 
@@ -123,7 +157,7 @@ impl Sandbox {
 
     /// The working directory that calls start in.
     pub fn cwd(&self) -> String {
-        self.inner.cwd.lock().clone()
+        String::from_utf8_lossy(self.inner.cwd.lock().path()).into_owned()
     }
 
     /// Changes the working directory that calls start in.
@@ -131,7 +165,13 @@ impl Sandbox {
     /// # Errors
     /// When it is not a folder of the sandbox.
     pub fn set_cwd(&self, path: &str) -> Result<(), SandboxError> {
-        path.clone_into(&mut self.inner.cwd.lock());
+        let cwd = self.inner.cwd();
+        let cwd = self
+            .inner
+            .vfs
+            .chdir(Base::Cwd(&cwd), path.as_bytes())
+            .map_err(|errno| SandboxError::Cwd { path: path.to_owned(), errno })?;
+        *self.inner.cwd.lock() = cwd;
         Ok(())
     }
 
@@ -140,29 +180,50 @@ impl Sandbox {
         &self.inner.limits
     }
 
-    /// What it has used so far.
+    /// The names of the commands that exist in it, sorted.
+    pub fn commands(&self) -> Vec<String> {
+        let commands = &self.inner.commands;
+        self.inner.registry.commands().into_iter().filter(|name| commands.allows(name)).collect()
+    }
+
+    /// What it has used so far. The CPU time is that of finished calls.
     pub fn usage(&self) -> Usage {
-        Usage::default()
+        let inner = &self.inner;
+        let (workspace_bytes, workspace_files, scratch_bytes) = inner.vfs.usage();
+        Usage {
+            calls: inner.calls.load(Ordering::Relaxed),
+            processes: inner.processes.load(Ordering::Relaxed),
+            cpu_time: Duration::from_nanos(inner.cpu_nanos.load(Ordering::Relaxed)),
+            memory: inner.memory.used(),
+            peak_memory: inner.memory.peak(),
+            workspace_bytes,
+            workspace_files,
+            scratch_bytes,
+        }
     }
 
     /// What its calls changed since it was made or last drained.
     pub fn changes(&self) -> Vec<Change> {
-        Vec::new()
+        self.inner.vfs.changes().0
     }
 
-    /// The same, and forgets them.
+    /// False when there were more changes than are kept: only a scan can tell them all.
+    pub fn changes_complete(&self) -> bool {
+        !self.inner.vfs.changes().1
+    }
+
+    /// The changes, which are then forgotten.
     pub fn drain_changes(&self) -> Vec<Change> {
-        Vec::new()
+        self.inner.vfs.drain_changes().0
     }
 
     /// Starts a call.
     ///
     /// # Errors
-    /// When the command does not exist or cannot be started. What happens later is in
-    /// the report.
+    /// When the command does not exist or its folder cannot be entered. What happens later
+    /// is in the report.
     pub fn start(&self, spec: CallSpec) -> Result<CallHandle, SandboxError> {
-        let _ = spec;
-        Err(SandboxError::Unsupported("calls"))
+        crate::call::start(&self.inner, spec)
     }
 
     /// Starts a call and waits for its end. Dropping the future cancels the call.
@@ -212,7 +273,7 @@ impl SandboxBuilder {
     /// Whether a WebAssembly file in a mounted folder may be run as a program. Default no.
     #[must_use]
     pub fn allow_modules_in_files(mut self, allow: bool) -> Self {
-        self.foreign_modules = allow;
+        self.modules_in_files = allow;
         self
     }
 
@@ -223,17 +284,47 @@ impl SandboxBuilder {
         self
     }
 
-    /// Opens the folders and makes the sandbox.
+    /// Whether the calls may see a terminal at `/dev/tty`. Default no.
+    #[must_use]
+    pub fn terminal(mut self, terminal: bool) -> Self {
+        self.terminal = terminal;
+        self
+    }
+
+    /// Opens the folders and makes the sandbox. Calls start in `/workspace` if there is
+    /// one, else in `/`.
     ///
     /// # Errors
     /// When a folder cannot be opened or a mount point is not fit.
     pub fn build(self) -> Result<Sandbox, SandboxError> {
-        let _ = (self.mounts, self.scratch, self.env, self.commands, self.foreign_modules);
+        let commands = Arc::new(self.commands);
+        let listed = {
+            let (registry, commands) = (self.registry.clone(), Arc::clone(&commands));
+            move || registry.commands().into_iter().filter(|name| commands.allows(name)).collect()
+        };
+        let mut vfs = Vfs::builder(&self.limits, Arc::new(listed)).tty(self.terminal);
+        for (at, source, access) in self.mounts {
+            vfs = vfs.mount(&at, source, access);
+        }
+        if let Some(scratch) = self.scratch {
+            vfs = vfs.scratch(scratch);
+        }
+        let vfs = vfs.build()?;
+        let cwd = vfs.chdir(Base::Root, b"/workspace").unwrap_or_else(|_| vfs.root_cwd());
         Ok(Sandbox {
-            inner: Arc::new(Inner {
+            inner: Arc::new(SandboxInner {
+                memory: Arc::new(MemoryBudget::new(self.limits.memory)),
+                unit: self.registry.engine().scheduler().group(),
                 registry: self.registry,
                 limits: self.limits,
-                cwd: Mutex::new("/workspace".to_owned()),
+                vfs,
+                env: self.env,
+                modules_in_files: self.modules_in_files,
+                processes: AtomicU64::new(0),
+                commands,
+                calls: AtomicU64::new(0),
+                cpu_nanos: AtomicU64::new(0),
+                cwd: Mutex::new(cwd),
             }),
         })
     }
