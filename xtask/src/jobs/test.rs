@@ -33,6 +33,7 @@ const SECTIONS: &[(&str, Work)] = &[
     }),
     ("module-tests", |root, _| module_tests(root)),
     ("build", |root, _| super::build_binary(root, "dev")),
+    ("warm-up", |root, _| warm_up(root)),
     ("clippy", |root, _| clippy(root)),
     ("doc-tests", |root, _| doc_tests(root)),
     ("tests", tests),
@@ -92,25 +93,43 @@ fn clippy(root: &Root) -> anyhow::Result<()> {
         .run()
 }
 
-/// The tool modules' unit tests run natively: their logic needs no sandbox.
+/// The tool modules' unit tests run natively: their logic needs no sandbox. Only packages that
+/// have a test are built, since some are large and natively of no use.
 fn module_tests(root: &Root) -> anyhow::Result<()> {
     let host = host_triple()?;
-    Cmd::cargo()
-        .args([
-            "test",
-            "--workspace",
-            "--exclude",
-            modules::TEST_GUESTS,
-            "--lib",
-            "--bins",
-            "--target",
-            &host,
-        ])
-        .locked()
+    let mut cmd = Cmd::cargo().args([
+        "test", "--quiet", "--lib", "--bins", "--tests", "--target", &host,
+    ]);
+    for package in modules::packages_with_tests(root)? {
+        cmd = cmd.args(["--package", &package]);
+    }
+    cmd.locked()
         .arg("--target-dir")
         .arg(root.tool_modules().join("target"))
         .dir(&root.tool_modules())
         .run()
+}
+
+/// Compiles every module once into the cache that the tests share: otherwise many tests would
+/// begin by compiling the same module at the same time, and their times would say nothing.
+fn warm_up(root: &Root) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for command in modules::one_command_each(&root.modules_out())? {
+        Cmd::new(root.binary("dev"))
+            .args([
+                "sh",
+                "-c",
+                "\"$0\" --version </dev/null >/dev/null 2>&1; :",
+                &command,
+            ])
+            .env(
+                "HARDSHELL_KERNEL_CACHE_DIR",
+                root.target().join("test-cache"),
+            )
+            .dir(folder.path())
+            .run()?;
+    }
+    Ok(())
 }
 
 fn doc_tests(root: &Root) -> anyhow::Result<()> {

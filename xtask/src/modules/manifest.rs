@@ -2,6 +2,7 @@
 
 use super::collect::place;
 use super::metadata::Plan;
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,4 +51,18 @@ pub(crate) fn merge(out: &Path, plan: &Plan, fresh: Vec<Entry>) -> anyhow::Resul
     text.push(b'\n');
     place(&text, &path)?;
     Ok(())
+}
+
+/// For each module, one command that it serves.
+pub(crate) fn one_command_each(out: &Path) -> anyhow::Result<Vec<String>> {
+    let entries = read(&out.join("manifest.json"))?;
+    Ok(entries
+        .into_iter()
+        .filter_map(|entry| entry.names.into_iter().next_back())
+        .collect())
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<Entry>> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is no manifest", path.display()))
 }

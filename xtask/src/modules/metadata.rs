@@ -5,6 +5,7 @@ use crate::root::Root;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// What there is to build.
 pub(crate) struct Plan {
@@ -48,6 +49,7 @@ struct Metadata {
 struct Package {
     name: String,
     metadata: Option<serde_json::Value>,
+    manifest_path: PathBuf,
     targets: Vec<Target>,
 }
 
@@ -74,12 +76,7 @@ struct Declared {
 /// Reads the workspace and refuses what could not be served: no binary, no command, a command
 /// that two modules claim.
 pub(crate) fn read(root: &Root) -> anyhow::Result<Plan> {
-    let json = Cmd::cargo()
-        .args(["metadata", "--format-version", "1", "--no-deps"])
-        .dir(&root.tool_modules())
-        .read()?;
-    let metadata: Metadata =
-        serde_json::from_str(&json).context("cargo metadata of tool-modules")?;
+    let metadata = workspace(root)?;
     let mut modules = Vec::new();
     let mut guests = Guests::default();
     let mut owners: BTreeMap<String, String> = BTreeMap::new();
@@ -154,4 +151,35 @@ pub(crate) fn read(root: &Root) -> anyhow::Result<Plan> {
     }
     modules.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(Plan { modules, guests })
+}
+
+fn workspace(root: &Root) -> anyhow::Result<Metadata> {
+    let json = Cmd::cargo()
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .dir(&root.tool_modules())
+        .read()?;
+    serde_json::from_str(&json).context("cargo metadata of tool-modules")
+}
+
+/// The packages that have a unit test, guests aside.
+pub(crate) fn packages_with_tests(root: &Root) -> anyhow::Result<Vec<String>> {
+    let packages = workspace(root)?.packages.into_iter();
+    Ok(packages
+        .filter(|package| package.name != super::TEST_GUESTS)
+        .filter(|package| package.manifest_path.parent().is_some_and(has_test))
+        .map(|package| package.name)
+        .collect())
+}
+
+fn has_test(folder: &Path) -> bool {
+    let Ok(entries) = folder.read_dir() else {
+        return false;
+    };
+    entries.flatten().map(|entry| entry.path()).any(|path| {
+        if path.is_dir() {
+            return !path.ends_with("target") && has_test(&path);
+        }
+        let source = path.extension().is_some_and(|end| end == "rs");
+        source && std::fs::read_to_string(&path).is_ok_and(|text| text.contains("#[test]"))
+    })
 }

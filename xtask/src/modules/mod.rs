@@ -16,6 +16,9 @@ use crate::setup;
 use anyhow::bail;
 use std::path::PathBuf;
 
+pub(crate) use manifest::one_command_each;
+pub(crate) use metadata::packages_with_tests;
+
 /// The package whose binaries are guests for tests.
 pub(crate) const TEST_GUESTS: &str = "hardshell-test-guests";
 
