@@ -22,7 +22,8 @@ pub mod toolkit;
 mod tools;
 
 pub use crate::http::{
-    Authorizer, Denied, HttpConfig, RateLimit, ResourceMetadata, SingleSession, TokenBuckets, http_router,
+    Authorizer, Denied, HttpConfig, RateLimit, ResourceMetadata, SingleSession, TokenBuckets,
+    http_router,
 };
 pub use outcome::{Finished, NoObserver, Outcome, ToolObserver, ToolOutcome};
 pub use provider::{ToolProvider, manifest, policy};

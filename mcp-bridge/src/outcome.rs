@@ -75,12 +75,18 @@ pub struct ToolOutcome {
 impl ToolOutcome {
     /// A success of one text.
     pub fn text(text: impl Into<String>) -> Self {
-        ToolOutcome { content: vec![ContentBlock::text(text)], ..ToolOutcome::default() }
+        ToolOutcome {
+            content: vec![ContentBlock::text(text)],
+            ..ToolOutcome::default()
+        }
     }
 
     /// A failure, in words for the model.
     pub fn error(text: impl Into<String>) -> Self {
-        ToolOutcome { is_error: true, ..ToolOutcome::text(text) }
+        ToolOutcome {
+            is_error: true,
+            ..ToolOutcome::text(text)
+        }
     }
 
     /// Adds what the call used.
@@ -94,7 +100,9 @@ impl ToolOutcome {
     pub fn class(&self) -> Outcome {
         match &self.report {
             _ if self.cancelled => Outcome::Cancelled,
-            Some(report) if report.termination.is_limit() || !report.limit_hits.is_empty() => Outcome::Limit,
+            Some(report) if report.termination.is_limit() || !report.limit_hits.is_empty() => {
+                Outcome::Limit
+            }
             _ if self.is_error => Outcome::Failure,
             _ => Outcome::Success,
         }
@@ -102,12 +110,22 @@ impl ToolOutcome {
 
     /// The result as the protocol has it. `text_only` leaves the structured content out.
     pub(crate) fn into_result(self, text_only: bool) -> CallToolResult {
-        let ToolOutcome { content, is_error, structured, report, mut meta, .. } = self;
+        let ToolOutcome {
+            content,
+            is_error,
+            structured,
+            report,
+            mut meta,
+            ..
+        } = self;
         if let Some(report) = &report {
             meta.insert(REPORT_KEY.to_owned(), report_json(report));
         }
-        let mut result =
-            if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
+        let mut result = if is_error {
+            CallToolResult::error(content)
+        } else {
+            CallToolResult::success(content)
+        };
         result.structured_content = structured.filter(|_| !text_only && !is_error);
         if !meta.is_empty() {
             result.meta = Some(MetaObject(meta));

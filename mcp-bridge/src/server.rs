@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use rmcp::ErrorData as McpError;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, Extensions,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken,
-    ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult,
+    Extensions, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ProgressNotificationParam, ProgressToken, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+    SubscriptionFilter, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ServerHandler, model};
@@ -69,7 +70,11 @@ impl Bridge {
     }
 
     fn new(source: Source) -> Self {
-        Bridge { source, subscribed: Arc::default(), notifying: AtomicBool::new(false) }
+        Bridge {
+            source,
+            subscribed: Arc::default(),
+            notifying: AtomicBool::new(false),
+        }
     }
 
     fn session(&self, extensions: &Extensions) -> Result<Arc<Session>, McpError> {
@@ -77,18 +82,25 @@ impl Bridge {
             Source::Fixed(session) => Ok(Arc::clone(session)),
             Source::Authorised => authorised(extensions)
                 .map(|authorised| Arc::clone(&authorised.session))
-                .ok_or_else(|| McpError::internal_error("the request carries no authorisation", None)),
+                .ok_or_else(|| {
+                    McpError::internal_error("the request carries no authorisation", None)
+                }),
         }
     }
 }
 
 fn authorised(extensions: &Extensions) -> Option<&Authorised> {
-    extensions.get::<::http::request::Parts>()?.extensions.get::<Authorised>()
+    extensions
+        .get::<::http::request::Parts>()?
+        .extensions
+        .get::<Authorised>()
 }
 
 /// Whether the client shows its model structured content instead of text.
 fn text_only(context: &RequestContext<RoleServer>) -> bool {
-    context.client_info().is_some_and(|client| TEXT_ONLY_CLIENTS.contains(&client.name.as_str()))
+    context
+        .client_info()
+        .is_some_and(|client| TEXT_ONLY_CLIENTS.contains(&client.name.as_str()))
 }
 
 /// Progress as the protocol's notifications.
@@ -122,11 +134,14 @@ impl ServerHandler for Bridge {
             .enable_resources_subscribe()
             .enable_resources_list_changed()
             .enable_completions();
+        #[allow(unused_mut)]
+        let mut capabilities = capabilities.build();
         #[cfg(feature = "conformance-fixtures")]
-        let capabilities = crate::fixtures::capabilities(capabilities);
-        ServerConfig::new(capabilities.build())
+        crate::fixtures::capabilities(&mut capabilities);
+        ServerConfig::new(capabilities)
             .with_server_info(
-                Implementation::new("hardshell", env!("CARGO_PKG_VERSION")).with_title("Hardshell sandbox"),
+                Implementation::new("hardshell", env!("CARGO_PKG_VERSION"))
+                    .with_title("Hardshell sandbox"),
             )
             .with_instructions(INSTRUCTIONS)
     }
@@ -145,7 +160,9 @@ impl ServerHandler for Bridge {
         let mut tools = session.tools(text_only(&context));
         #[cfg(feature = "conformance-fixtures")]
         tools.extend(crate::fixtures::tools());
-        Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private))
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn call_tool(
@@ -162,7 +179,10 @@ impl ServerHandler for Bridge {
         let call = CallContext {
             cancel: context.ct.child_token(),
             progress: context.meta.get_progress_token().map(|token| {
-                Arc::new(Reporter { peer: context.peer.clone(), token }) as Arc<dyn Progress>
+                Arc::new(Reporter {
+                    peer: context.peer.clone(),
+                    token,
+                }) as Arc<dyn Progress>
             }),
             text_only: text_only(&context),
         };
@@ -182,9 +202,16 @@ impl ServerHandler for Bridge {
         };
         match result {
             Ok(result) => Ok(result.into()),
-            Err(error @ CallError::UnknownTool(_)) => Err(McpError::invalid_params(error.to_string(), None)),
+            Err(error @ CallError::UnknownTool(_)) => {
+                Err(McpError::invalid_params(error.to_string(), None))
+            }
             Err(error @ CallError::Busy { .. }) => {
-                Ok(model::CallToolResult::error(vec![model::ContentBlock::text(error.to_string())]).into())
+                Ok(
+                    model::CallToolResult::error(vec![model::ContentBlock::text(
+                        error.to_string(),
+                    )])
+                    .into(),
+                )
             }
         }
     }
@@ -196,7 +223,8 @@ impl ServerHandler for Bridge {
     ) -> Result<ListResourcesResult, McpError> {
         let session = self.session(&context.extensions)?;
         #[allow(unused_mut)]
-        let mut list = resources::list(&session, request.and_then(|request| request.cursor)).await?;
+        let mut list =
+            resources::list(&session, request.and_then(|request| request.cursor)).await?;
         #[cfg(feature = "conformance-fixtures")]
         list.resources.splice(0..0, crate::fixtures::resources());
         Ok(list)
@@ -226,7 +254,9 @@ impl ServerHandler for Bridge {
             return response;
         }
         let session = self.session(&context.extensions)?;
-        resources::read(&session, &request.uri, &context.ct).await.map(Into::into)
+        resources::read(&session, &request.uri, &context.ct)
+            .await
+            .map(Into::into)
     }
 
     async fn list_prompts(
@@ -238,7 +268,9 @@ impl ServerHandler for Bridge {
         let mut all = prompts::list();
         #[cfg(feature = "conformance-fixtures")]
         all.extend(crate::fixtures::prompts());
-        Ok(ListPromptsResult::with_all_items(all).with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public))
+        Ok(ListPromptsResult::with_all_items(all)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Public))
     }
 
     async fn get_prompt(
@@ -267,7 +299,10 @@ impl ServerHandler for Bridge {
         resources::complete(&session, &request).await
     }
 
-    #[allow(deprecated, reason = "the current revision subscribes through listen, the one before through this")]
+    #[allow(
+        deprecated,
+        reason = "the current revision subscribes through listen, the one before through this"
+    )]
     async fn subscribe(
         &self,
         request: SubscribeRequestParams,
@@ -304,7 +339,16 @@ impl ServerHandler for Bridge {
         Ok(())
     }
 
-    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+    /// For arguments that a client repeats in headers.
+    #[cfg(feature = "conformance-fixtures")]
+    fn get_tool(&self, name: &str) -> Option<model::Tool> {
+        crate::fixtures::tool(name)
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
         let mut accepted = requested.clone();
         if let Some(uris) = &mut accepted.resource_subscriptions {
             uris.truncate(notices::SUBSCRIPTIONS_MAX);

@@ -80,7 +80,9 @@ pub enum CallError {
     #[error("Unknown tool: {0}")]
     UnknownTool(String),
     /// More calls wait than may.
-    #[error("Too many tool calls at once: {running} run and {waiting} wait already. Try again later.")]
+    #[error(
+        "Too many tool calls at once: {running} run and {waiting} wait already. Try again later."
+    )]
     Busy {
         /// Calls that run.
         running: usize,
@@ -118,7 +120,11 @@ impl Session {
             writing: Mutex::new(()),
             running: Semaphore::new(options.concurrent_calls),
             notices: broadcast::Sender::new(NOTICES),
-            waiting: Semaphore::new(options.concurrent_calls.saturating_add(options.waiting_calls)),
+            waiting: Semaphore::new(
+                options
+                    .concurrent_calls
+                    .saturating_add(options.waiting_calls),
+            ),
             options,
         }
     }
@@ -140,13 +146,18 @@ impl Session {
 
     /// Whether a tool of this name may be called.
     pub fn allows(&self, name: &str) -> bool {
-        self.options.allowed_tools.as_ref().is_none_or(|allowed| allowed.contains(name))
+        self.options
+            .allowed_tools
+            .as_ref()
+            .is_none_or(|allowed| allowed.contains(name))
     }
 
     /// The tools, always in the same order: the built-in ones, then each provider's.
     pub fn tools(&self, text_only: bool) -> Vec<Tool> {
-        let mut tools: Vec<Tool> =
-            tools::catalogue::built_in(&self.options).into_iter().filter(|tool| self.allows(&tool.name)).collect();
+        let mut tools: Vec<Tool> = tools::catalogue::built_in(&self.options)
+            .into_iter()
+            .filter(|tool| self.allows(&tool.name))
+            .collect();
         for provider in &self.options.providers {
             for tool in provider.tools() {
                 let taken = tools.iter().any(|other| other.name == tool.name);
@@ -176,7 +187,16 @@ impl Session {
     /// Counts up whenever the list of tools may have changed; one receiver per provider
     /// that can change.
     pub fn watch_tools(&self) -> Vec<watch::Receiver<u64>> {
-        self.options.providers.iter().filter_map(|provider| provider.changed()).collect()
+        #[allow(unused_mut)]
+        let mut watches: Vec<_> = self
+            .options
+            .providers
+            .iter()
+            .filter_map(|provider| provider.changed())
+            .collect();
+        #[cfg(feature = "conformance-fixtures")]
+        watches.push(crate::fixtures::tool_changes());
+        watches
     }
 
     /// Calls a tool. A tool that ran and failed is a result with `is_error`; so are
@@ -195,9 +215,15 @@ impl Session {
             running: self.options.concurrent_calls,
             waiting: self.options.waiting_calls,
         };
-        let Ok(_waiting) = self.waiting.try_acquire() else { return Err(busy()) };
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return Err(busy());
+        };
         let digest = digest(&arguments);
-        let outcome = if self.allows(name) { self.dispatch(name, arguments, context).await } else { None };
+        let outcome = if self.allows(name) {
+            self.dispatch(name, arguments, context).await
+        } else {
+            None
+        };
         let Some(outcome) = outcome else {
             return Err(CallError::UnknownTool(name.to_owned()));
         };
@@ -209,21 +235,32 @@ impl Session {
     }
 
     /// Runs the tool; `None` if there is none of that name.
-    async fn dispatch(&self, name: &str, arguments: JsonObject, context: &CallContext) -> Option<ToolOutcome> {
+    async fn dispatch(
+        &self,
+        name: &str,
+        arguments: JsonObject,
+        context: &CallContext,
+    ) -> Option<ToolOutcome> {
         if let Some(tool) = tools::BuiltIn::named(name) {
-            if let Err(error) = tools::validate::check(name, tools::catalogue::input_schema(tool), &arguments) {
+            if let Err(error) =
+                tools::validate::check(name, tools::catalogue::input_schema(tool), &arguments)
+            {
                 return Some(ToolOutcome::error(error));
             }
             // A look at a running command, or its end, must not wait behind other commands.
             if tool.runs_something() {
-                let Some(_running) = self.turn(context).await else { return Some(cancelled()) };
+                let Some(_running) = self.turn(context).await else {
+                    return Some(cancelled());
+                };
                 return Some(tools::run(self, tool, arguments, context).await);
             }
             return Some(tools::run(self, tool, arguments, context).await);
         }
         for provider in &self.options.providers {
             if provider.tools().iter().any(|tool| tool.name == name) {
-                let Some(_running) = self.turn(context).await else { return Some(cancelled()) };
+                let Some(_running) = self.turn(context).await else {
+                    return Some(cancelled());
+                };
                 return provider.call(self, name, arguments, context).await;
             }
         }
@@ -238,7 +275,13 @@ impl Session {
         }
     }
 
-    pub(crate) fn observe(&self, tool: &str, arguments_digest: String, outcome: &ToolOutcome, elapsed: Duration) {
+    pub(crate) fn observe(
+        &self,
+        tool: &str,
+        arguments_digest: String,
+        outcome: &ToolOutcome,
+        elapsed: Duration,
+    ) {
         let class = outcome.class();
         tracing::debug!(
             tool.name = tool,
@@ -257,7 +300,10 @@ impl Session {
 }
 
 fn cancelled() -> ToolOutcome {
-    ToolOutcome { cancelled: true, ..ToolOutcome::error("The call was cancelled before it began.") }
+    ToolOutcome {
+        cancelled: true,
+        ..ToolOutcome::error("The call was cancelled before it began.")
+    }
 }
 
 fn digest(arguments: &JsonObject) -> String {

@@ -48,5 +48,9 @@ where
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(ServeError::Handshake(error.to_string())),
     };
-    running.waiting().await.map(|_| ()).map_err(|error| ServeError::Task(error.to_string()))
+    running
+        .waiting()
+        .await
+        .map(|_| ())
+        .map_err(|error| ServeError::Task(error.to_string()))
 }

@@ -63,7 +63,10 @@ pub struct SingleSession {
 impl SingleSession {
     /// Serves `session` to whoever has this token.
     pub fn new(token: &SecretString, session: Arc<Session>) -> Self {
-        SingleSession { digest: digest(token), session }
+        SingleSession {
+            digest: digest(token),
+            session,
+        }
     }
 }
 
@@ -115,7 +118,10 @@ impl Gate {
             rate_limit: config.rate_limit.clone(),
             headers_after: config.headers_after,
             keep_alive: config.keep_alive,
-            metadata: config.resource_metadata.as_ref().map(|metadata| metadata.url()),
+            metadata: config
+                .resource_metadata
+                .as_ref()
+                .map(|metadata| metadata.url()),
         }
     }
 
@@ -129,7 +135,10 @@ impl Gate {
         };
         let mut response = (status, denied.to_string()).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let mut challenge = String::from("Bearer realm=\"hardshell\"");
             if let Some(code) = code {
@@ -151,14 +160,20 @@ impl Gate {
     async fn admit(&self, headers: &HeaderMap) -> Result<Arc<Session>, Denied> {
         let session = self.authorizer.authorize(bearer(headers)?).await?;
         if let Some(limit) = &self.rate_limit {
-            limit.admit(&session).map_err(|retry_after| Denied::TooMany { retry_after })?;
+            limit
+                .admit(&session)
+                .map_err(|retry_after| Denied::TooMany { retry_after })?;
         }
         Ok(session)
     }
 }
 
 /// Stands before every request.
-pub(super) async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let session = match gate.admit(request.headers()).await {
         Ok(session) => session,
         Err(denied) => return gate.refuse(&denied),
@@ -166,17 +181,24 @@ pub(super) async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, n
     // Someone else's client session is answered as one that does not exist.
     let named = request.headers().get(SESSION_ID).cloned();
     if let Some(named) = &named {
-        let owned = named.to_str().is_ok_and(|id| gate.bindings.owns(session.id(), id));
+        let owned = named
+            .to_str()
+            .is_ok_and(|id| gate.bindings.owns(session.id(), id));
         if !owned {
             return (StatusCode::NOT_FOUND, "Not Found: Session not found").into_response();
         }
     } else if request.method() == Method::POST && !gate.bindings.has_room(session.id()).await {
-        return gate.refuse(&Denied::TooMany { retry_after: Duration::from_secs(60) });
+        return gate.refuse(&Denied::TooMany {
+            retry_after: Duration::from_secs(60),
+        });
     }
     let method = request.method().clone();
     let gone = CancellationToken::new();
     let hang_up = gone.clone().drop_guard();
-    request.extensions_mut().insert(Authorised { session: Arc::clone(&session), gone });
+    request.extensions_mut().insert(Authorised {
+        session: Arc::clone(&session),
+        gone,
+    });
 
     let response = if method == Method::POST {
         body::with_early_headers(next.run(request), gate.headers_after, gate.keep_alive).await
@@ -184,7 +206,10 @@ pub(super) async fn guard(State(gate): State<Arc<Gate>>, mut request: Request, n
         next.run(request).await
     };
     if named.is_none()
-        && let Some(id) = response.headers().get(SESSION_ID).and_then(|id| id.to_str().ok())
+        && let Some(id) = response
+            .headers()
+            .get(SESSION_ID)
+            .and_then(|id| id.to_str().ok())
     {
         gate.bindings.bind(id.to_owned(), session.id());
     }

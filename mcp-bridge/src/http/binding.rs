@@ -16,7 +16,11 @@ pub(super) struct Bindings {
 
 impl Bindings {
     pub(super) fn new(manager: Arc<LocalSessionManager>, each_max: usize) -> Self {
-        Bindings { manager, each_max, owners: Mutex::default() }
+        Bindings {
+            manager,
+            each_max,
+            owners: Mutex::default(),
+        }
     }
 
     /// Whether `id` was made for `owner`.
@@ -34,7 +38,9 @@ impl Bindings {
 
     /// Whether `owner` may have one more. Forgets those that have ended.
     pub(super) async fn has_room(&self, owner: Uuid) -> bool {
-        let count = |owners: &HashMap<String, Uuid>| owners.values().filter(|other| **other == owner).count();
+        let count = |owners: &HashMap<String, Uuid>| {
+            owners.values().filter(|other| **other == owner).count()
+        };
         if count(&self.owners.lock()) < self.each_max {
             return true;
         }

@@ -25,7 +25,10 @@ pub(super) struct Guarded {
 
 impl Guarded {
     pub(super) fn new(inner: Body, hang_up: DropGuard) -> Self {
-        Guarded { inner, hang_up: Some(hang_up) }
+        Guarded {
+            inner,
+            hang_up: Some(hang_up),
+        }
     }
 
     fn ended(&mut self) {
@@ -62,7 +65,11 @@ impl axum::body::HttpBody for Guarded {
 /// The answer, if it comes in time; else one that begins now, as an event stream with
 /// comments that keep it alive, and that ends with the answer. Clients give up on a server
 /// whose headers they wait for.
-pub(super) async fn with_early_headers<F>(answer: F, after: Duration, keep_alive: Duration) -> Response
+pub(super) async fn with_early_headers<F>(
+    answer: F,
+    after: Duration,
+    keep_alive: Duration,
+) -> Response
 where
     F: Future<Output = Response> + Send + 'static,
 {
@@ -70,7 +77,8 @@ where
     if let Ok(response) = tokio::time::timeout(after, &mut answer).await {
         return response;
     }
-    let stream = futures::stream::unfold(Early::Waiting(answer), move |state| step(state, keep_alive));
+    let stream =
+        futures::stream::unfold(Early::Waiting(answer), move |state| step(state, keep_alive));
     let mut response = Body::from_stream(stream).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -113,7 +121,11 @@ fn is_events(response: &Response) -> bool {
 /// One event that holds a JSON answer.
 async fn as_event(response: Response) -> Bytes {
     let limited = http_body_util::Limited::new(response.into_body(), EVENT_MAX);
-    let body = limited.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = limited
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     let text = String::from_utf8_lossy(&body);
     let mut event = String::with_capacity(text.len() + 16);
     for line in text.lines() {

@@ -48,7 +48,10 @@ impl ResourceMetadata {
 
     /// Where the metadata is: the well-known path before the resource's own.
     pub(super) fn url(&self) -> String {
-        let (scheme, rest) = self.resource.split_once("://").unwrap_or(("https", &self.resource));
+        let (scheme, rest) = self
+            .resource
+            .split_once("://")
+            .unwrap_or(("https", &self.resource));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let slash = if path.is_empty() { "" } else { "/" };
         format!("{scheme}://{authority}{WELL_KNOWN}{slash}{path}")
@@ -62,7 +65,9 @@ pub(super) fn router(metadata: ResourceMetadata) -> Router {
         let metadata = metadata.clone();
         async move { Json(metadata) }
     };
-    Router::new().route(WELL_KNOWN, get(answer.clone())).route(&under_path, get(answer))
+    Router::new()
+        .route(WELL_KNOWN, get(answer.clone()))
+        .route(&under_path, get(answer))
 }
 
 #[cfg(test)]
@@ -72,8 +77,14 @@ mod tests {
     #[test]
     fn the_url_follows_the_resource() {
         for (resource, expected) in [
-            ("https://a.example/mcp", "https://a.example/.well-known/oauth-protected-resource/mcp"),
-            ("http://127.0.0.1:80", "http://127.0.0.1:80/.well-known/oauth-protected-resource"),
+            (
+                "https://a.example/mcp",
+                "https://a.example/.well-known/oauth-protected-resource/mcp",
+            ),
+            (
+                "http://127.0.0.1:80",
+                "http://127.0.0.1:80/.well-known/oauth-protected-resource",
+            ),
         ] {
             assert_eq!(ResourceMetadata::new(resource, Vec::new()).url(), expected);
         }

@@ -84,14 +84,22 @@ pub fn http_router(authorizer: Arc<dyn Authorizer>, config: HttpConfig) -> Route
 
     let mut server = StreamableHttpServerConfig::default().enforce_origin_validation();
     // An empty list would serve every host.
-    server.allowed_hosts =
-        if config.allowed_hosts.is_empty() { loopback() } else { config.allowed_hosts.clone() };
-    server.allowed_origins = config.allowed_origins.iter().map(|origin| with_port(origin)).collect();
+    server.allowed_hosts = if config.allowed_hosts.is_empty() {
+        loopback()
+    } else {
+        config.allowed_hosts.clone()
+    };
+    server.allowed_origins = config
+        .allowed_origins
+        .iter()
+        .map(|origin| with_port(origin))
+        .collect();
     server.max_request_body_bytes = config.max_body_bytes;
     server.sse_keep_alive = Some(config.keep_alive);
     server.cancellation_token = config.shutdown.clone();
 
-    let service = StreamableHttpService::new(|| Ok(Bridge::authorised()), Arc::clone(&manager), server);
+    let service =
+        StreamableHttpService::new(|| Ok(Bridge::authorised()), Arc::clone(&manager), server);
     let metadata = config.resource_metadata.clone();
     let gate = Arc::new(auth::Gate::new(authorizer, &config, manager));
     let mut router = Router::new()
@@ -106,10 +114,15 @@ pub fn http_router(authorizer: Arc<dyn Authorizer>, config: HttpConfig) -> Route
 
 /// An origin names one port; one without it means its scheme's own.
 fn with_port(origin: &str) -> String {
-    let Some((scheme, rest)) = origin.split_once("://") else { return origin.to_owned() };
+    let Some((scheme, rest)) = origin.split_once("://") else {
+        return origin.to_owned();
+    };
     let authority = rest.trim_end_matches('/');
     let has_port = authority.rsplit_once(':').is_some_and(|(host, port)| {
-        !port.is_empty() && !port.contains(']') && (port == "*" || port.bytes().all(|b| b.is_ascii_digit())) && !host.is_empty()
+        !port.is_empty()
+            && !port.contains(']')
+            && (port == "*" || port.bytes().all(|b| b.is_ascii_digit()))
+            && !host.is_empty()
     });
     match (has_port, scheme) {
         (true, _) => format!("{scheme}://{authority}"),

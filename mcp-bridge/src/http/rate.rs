@@ -45,7 +45,10 @@ impl TokenBuckets {
             // A bucket that is full again says nothing.
             buckets.retain(|_, bucket| self.level(bucket, now) < self.burst);
         }
-        let bucket = buckets.entry(id).or_insert(Bucket { tokens: self.burst, at: now });
+        let bucket = buckets.entry(id).or_insert(Bucket {
+            tokens: self.burst,
+            at: now,
+        });
         let level = self.level(bucket, now);
         bucket.at = now;
         if level >= 1.0 {

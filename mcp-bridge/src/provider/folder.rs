@@ -74,7 +74,11 @@ impl ToolFolder {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn open(directory: &Path, policy: Policy, registry: &Registry) -> std::io::Result<Arc<ToolFolder>> {
+    pub fn open(
+        directory: &Path,
+        policy: Policy,
+        registry: &Registry,
+    ) -> std::io::Result<Arc<ToolFolder>> {
         let folder = ToolFolder {
             directory: directory.to_owned(),
             policy,
@@ -97,7 +101,9 @@ impl ToolFolder {
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
-                let Some(folder) = folder.upgrade() else { return };
+                let Some(folder) = folder.upgrade() else {
+                    return;
+                };
                 // Reading files blocks.
                 let looked = tokio::task::spawn_blocking(move || folder.refresh()).await;
                 if let Ok(Err(error)) = looked {
@@ -118,7 +124,8 @@ impl ToolFolder {
         }
         self.load(&seen);
         *self.seen.lock() = seen;
-        self.version.send_modify(|version| *version = version.wrapping_add(1));
+        self.version
+            .send_modify(|version| *version = version.wrapping_add(1));
         Ok(true)
     }
 
@@ -133,13 +140,18 @@ impl ToolFolder {
     }
 
     /// The modules and manifests, with size and time.
-    #[allow(clippy::disallowed_methods, reason = "the operator's folder, not a tenant's")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the operator's folder, not a tenant's"
+    )]
     fn look(&self) -> std::io::Result<Seen> {
         let mut seen = Seen::new();
         for entry in std::fs::read_dir(&self.directory)? {
             let entry = entry?;
             let path = entry.path();
-            let known = path.extension().is_some_and(|extension| extension == "wasm" || extension == "toml" || extension == "json");
+            let known = path.extension().is_some_and(|extension| {
+                extension == "wasm" || extension == "toml" || extension == "json"
+            });
             let metadata = std::fs::metadata(&path);
             if let (true, Ok(metadata)) = (known, metadata)
                 && metadata.is_file()
@@ -158,13 +170,23 @@ impl ToolFolder {
                 builder = super::kernel::keep(builder, &name, program);
             }
         }
-        for path in seen.keys().filter(|path| path.extension().is_some_and(|extension| extension == "wasm")) {
-            let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for path in seen.keys().filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "wasm")
+        }) {
+            let file = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             match self.module(path, &state) {
                 Ok((command, bytes, tool)) => {
-                    let description = tool.as_ref().map(|tool| tool.manifest.description.clone()).unwrap_or_default();
+                    let description = tool
+                        .as_ref()
+                        .map(|tool| tool.manifest.description.clone())
+                        .unwrap_or_default();
                     let line = description.lines().next().unwrap_or_default();
-                    builder = builder.described_module(ModuleSource::Bytes(bytes), &[&command], line);
+                    builder =
+                        builder.described_module(ModuleSource::Bytes(bytes), &[&command], line);
                     state.commands.insert(command.clone());
                     if let Some(tool) = tool {
                         state.tools.insert(command, Arc::new(tool));
@@ -186,19 +208,36 @@ impl ToolFolder {
     }
 
     /// One module: its command name, its bytes, and the tool if it is one.
-    #[allow(clippy::disallowed_methods, reason = "the operator's folder, not a tenant's")]
-    fn module(&self, path: &Path, state: &State) -> Result<(String, Vec<u8>, Option<Loaded>), String> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the operator's folder, not a tenant's"
+    )]
+    fn module(
+        &self,
+        path: &Path,
+        state: &State,
+    ) -> Result<(String, Vec<u8>, Option<Loaded>), String> {
         if state.commands.len() >= TOOLS_MAX {
             return Err(format!("the folder holds more than {TOOLS_MAX} modules"));
         }
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let size = std::fs::metadata(path)
+            .map_err(|error| error.to_string())?
+            .len();
         if size > self.policy.max_module_bytes {
-            return Err(format!("it has {size} bytes, at most {} are allowed", self.policy.max_module_bytes));
+            return Err(format!(
+                "it has {size} bytes, at most {} are allowed",
+                self.policy.max_module_bytes
+            ));
         }
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         let manifest = find_manifest(path, &bytes)?;
-        let command = manifest.as_ref().map_or(stem, |manifest| manifest.name.clone());
+        let command = manifest
+            .as_ref()
+            .map_or(stem, |manifest| manifest.name.clone());
         let taken = self.base.program(&command).is_some() || RESERVED.contains(&command.as_str());
         if taken || state.commands.contains(&command) {
             return Err(format!("the name {command:?} is taken"));
@@ -214,8 +253,10 @@ impl ToolFolder {
             },
             None => None,
             Some(manifest) => {
-                let grant =
-                    self.policy.grant(&manifest, &digest, size).map_err(|refusal| refusal.to_string())?;
+                let grant = self
+                    .policy
+                    .grant(&manifest, &digest, size)
+                    .map_err(|refusal| refusal.to_string())?;
                 Some(loaded(manifest, grant)?)
             }
         };
@@ -227,46 +268,77 @@ impl ToolFolder {
 ///
 /// # Errors
 /// When there is one and it is not valid.
-#[allow(clippy::disallowed_methods, reason = "the operator's folder, not a tenant's")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the operator's folder, not a tenant's"
+)]
 pub fn find_manifest(module: &Path, bytes: &[u8]) -> Result<Option<Manifest>, String> {
     let directory = module.parent().unwrap_or(Path::new("."));
-    let read = |name: &str| std::fs::read(directory.join(name)).map_err(|error| format!("{name}: {error}"));
+    let read = |name: &str| {
+        std::fs::read(directory.join(name)).map_err(|error| format!("{name}: {error}"))
+    };
     let beside = module.with_extension("toml");
     let text = match std::fs::read(&beside) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            crate::toolkit::wasm::custom_section(bytes, SECTION).map_err(|error| error.to_string())?
+            crate::toolkit::wasm::custom_section(bytes, SECTION)
+                .map_err(|error| error.to_string())?
         }
         Err(error) => return Err(format!("{}: {error}", beside.display())),
     };
-    text.map(|text| Manifest::parse(&text, &read).map_err(|error| error.to_string())).transpose()
+    text.map(|text| Manifest::parse(&text, &read).map_err(|error| error.to_string()))
+        .transpose()
 }
 
 fn loaded(manifest: Manifest, grant: Grant) -> Result<Loaded, String> {
     let object = |value: &Value| value.as_object().cloned().unwrap_or_default();
     let input = manifest.input_schema.clone().unwrap_or_default();
     let validator = schema::compile(&input)?;
-    let output_validator = manifest.output_schema.as_ref().map(schema::compile).transpose()?;
+    let output_validator = manifest
+        .output_schema
+        .as_ref()
+        .map(schema::compile)
+        .transpose()?;
     let read_only = grant.capabilities.workspace < WorkspaceAccess::ReadWrite;
-    let mut listed = Tool::new(manifest.name.clone(), manifest.description.clone(), Arc::new(object(&input)));
-    let title = manifest.title.clone().unwrap_or_else(|| manifest.name.clone());
-    listed = listed.with_title(title.clone()).with_annotations(ToolAnnotations::from_raw(
-        Some(title),
-        Some(read_only),
-        Some(!read_only),
-        Some(false),
-        Some(false),
-    ));
+    let mut listed = Tool::new(
+        manifest.name.clone(),
+        manifest.description.clone(),
+        Arc::new(object(&input)),
+    );
+    let title = manifest
+        .title
+        .clone()
+        .unwrap_or_else(|| manifest.name.clone());
+    listed = listed
+        .with_title(title.clone())
+        .with_annotations(ToolAnnotations::from_raw(
+            Some(title),
+            Some(read_only),
+            Some(!read_only),
+            Some(false),
+            Some(false),
+        ));
     if let (OutputMode::Json, Some(output)) = (manifest.output, &manifest.output_schema) {
         listed = listed.with_raw_output_schema(Arc::new(object(output)));
     }
-    Ok(Loaded { manifest, grant, validator, output_validator, listed })
+    Ok(Loaded {
+        manifest,
+        grant,
+        validator,
+        output_validator,
+        listed,
+    })
 }
 
 #[async_trait::async_trait]
 impl ToolProvider for ToolFolder {
     fn tools(&self) -> Vec<Tool> {
-        self.state.load().tools.values().map(|tool| tool.listed.clone()).collect()
+        self.state
+            .load()
+            .tools
+            .values()
+            .map(|tool| tool.listed.clone())
+            .collect()
     }
 
     async fn call(

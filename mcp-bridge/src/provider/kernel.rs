@@ -13,9 +13,17 @@ pub(super) fn granted(spec: CallSpec, grant: &Grant) -> CallSpec {
 }
 
 /// Takes over a program that is there already.
-pub(super) fn keep(builder: RegistryBuilder, name: &str, program: &Arc<Program>) -> RegistryBuilder {
+pub(super) fn keep(
+    builder: RegistryBuilder,
+    name: &str,
+    program: &Arc<Program>,
+) -> RegistryBuilder {
     match program.bytes() {
-        Ok(bytes) => builder.described_module(ModuleSource::Bytes(bytes.into_owned()), &[name], program.description()),
+        Ok(bytes) => builder.described_module(
+            ModuleSource::Bytes(bytes.into_owned()),
+            &[name],
+            program.description(),
+        ),
         Err(_) => builder,
     }
 }

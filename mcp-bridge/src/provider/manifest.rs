@@ -137,7 +137,10 @@ pub enum ManifestError {
 }
 
 fn field(field: &'static str, reason: impl Into<String>) -> ManifestError {
-    ManifestError::Field { field, reason: reason.into() }
+    ManifestError::Field {
+        field,
+        reason: reason.into(),
+    }
 }
 
 impl Manifest {
@@ -153,7 +156,8 @@ impl Manifest {
         if bytes.len() > MANIFEST_MAX {
             return Err(ManifestError::TooLong(bytes.len()));
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| ManifestError::Parse(error.to_string()))?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|error| ManifestError::Parse(error.to_string()))?;
         let mut manifest: Manifest = if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|error| ManifestError::Parse(error.to_string()))?
         } else {
@@ -165,10 +169,14 @@ impl Manifest {
             }
             let plain = !name.is_empty() && !name.contains(['/', '\0']) && name != "..";
             if !plain {
-                return Err(field("input_schema_file", "must name a file beside the manifest"));
+                return Err(field(
+                    "input_schema_file",
+                    "must name a file beside the manifest",
+                ));
             }
             let bytes = schema_file(&name).map_err(|error| field("input_schema_file", error))?;
-            let value = serde_json::from_slice(&bytes).map_err(|error| field("input_schema_file", error.to_string()))?;
+            let value = serde_json::from_slice(&bytes)
+                .map_err(|error| field("input_schema_file", error.to_string()))?;
             manifest.input_schema = Some(value);
         }
         manifest.check()?;
@@ -177,16 +185,32 @@ impl Manifest {
 
     fn check(&self) -> Result<(), ManifestError> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.bytes().all(fits) || self.name.starts_with('-') {
-            return Err(field("name", "must be 1 to 64 letters, digits, _ or -, and not begin with -"));
+        if self.name.is_empty()
+            || self.name.len() > 64
+            || !self.name.bytes().all(fits)
+            || self.name.starts_with('-')
+        {
+            return Err(field(
+                "name",
+                "must be 1 to 64 letters, digits, _ or -, and not begin with -",
+            ));
         }
         if self.description.trim().is_empty() {
-            return Err(field("description", "must not be empty: it is what a model chooses the tool by"));
+            return Err(field(
+                "description",
+                "must not be empty: it is what a model chooses the tool by",
+            ));
         }
         if self.description.chars().count() > DESCRIPTION_MAX {
-            return Err(field("description", format!("must not be longer than {DESCRIPTION_MAX} characters")));
+            return Err(field(
+                "description",
+                format!("must not be longer than {DESCRIPTION_MAX} characters"),
+            ));
         }
-        let input = self.input_schema.as_ref().ok_or_else(|| field("input_schema", "is missing"))?;
+        let input = self
+            .input_schema
+            .as_ref()
+            .ok_or_else(|| field("input_schema", "is missing"))?;
         schema::check(input).map_err(|error| field("input_schema", error))?;
         if input.get("type").and_then(Value::as_str) != Some("object") {
             return Err(field("input_schema", "must be of type \"object\""));
@@ -199,7 +223,10 @@ impl Manifest {
         }
         for command in &self.capabilities.spawn {
             if command.is_empty() || command.contains(['/', '\0']) {
-                return Err(field("capabilities.spawn", format!("{command:?} is not a command name")));
+                return Err(field(
+                    "capabilities.spawn",
+                    format!("{command:?} is not a command name"),
+                ));
             }
         }
         self.limits.memory()?;
@@ -214,7 +241,12 @@ impl ToolLimits {
     /// # Errors
     /// When it is not a size.
     pub fn memory(&self) -> Result<Option<u64>, ManifestError> {
-        self.memory.as_deref().map(|text| size(text).ok_or_else(|| field("limits.memory", "must be a size such as 128MiB"))).transpose()
+        self.memory
+            .as_deref()
+            .map(|text| {
+                size(text).ok_or_else(|| field("limits.memory", "must be a size such as 128MiB"))
+            })
+            .transpose()
     }
 
     /// The time.
@@ -224,7 +256,10 @@ impl ToolLimits {
     pub fn timeout(&self) -> Result<Option<Duration>, ManifestError> {
         self.timeout
             .as_deref()
-            .map(|text| duration(text).ok_or_else(|| field("limits.timeout", "must be a duration such as 30s")))
+            .map(|text| {
+                duration(text)
+                    .ok_or_else(|| field("limits.timeout", "must be a duration such as 30s"))
+            })
             .transpose()
     }
 }
@@ -240,7 +275,11 @@ fn size(text: &str) -> Option<u64> {
         "GiB" => 1 << 30,
         _ => return None,
     };
-    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|&bytes| bytes > 0)
+    digits
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(factor)
+        .filter(|&bytes| bytes > 0)
 }
 
 /// "30s", "500ms", "2m".
@@ -294,16 +333,46 @@ mod tests {
         let schema = "input_schema = { type = \"object\" }\n";
         for (text, expected) in [
             (HEAD.to_owned(), "input_schema: is missing"),
-            (format!("{HEAD}input_schema = {{ type = \"string\" }}"), "input_schema: must be of type \"object\""),
-            (format!("{HEAD}{schema}color = 1"), "the manifest is not valid"),
-            (format!("name = \"a/b\"\ndescription = \"d\"\n{schema}"), "name: must be"),
-            (format!("name = \"a\"\ndescription = \" \"\n{schema}"), "description: must not be empty"),
-            (format!("{HEAD}{schema}output_schema = {{ type = \"object\" }}"), "output_schema: needs output"),
-            (format!("{HEAD}{schema}[capabilities]\nspawn = [\"/bin/sh\"]"), "capabilities.spawn: \"/bin/sh\""),
-            (format!("{HEAD}{schema}[limits]\nmemory = \"much\""), "limits.memory: must be a size"),
-            (format!("{HEAD}{schema}[limits]\ntimeout = \"30\""), "limits.timeout: must be a duration"),
-            (format!("{HEAD}input_schema_file = \"../x\""), "input_schema_file: must name a file beside"),
-            (format!("{HEAD}input_schema_file = \"none\""), "input_schema_file: no such file"),
+            (
+                format!("{HEAD}input_schema = {{ type = \"string\" }}"),
+                "input_schema: must be of type \"object\"",
+            ),
+            (
+                format!("{HEAD}{schema}color = 1"),
+                "the manifest is not valid",
+            ),
+            (
+                format!("name = \"a/b\"\ndescription = \"d\"\n{schema}"),
+                "name: must be",
+            ),
+            (
+                format!("name = \"a\"\ndescription = \" \"\n{schema}"),
+                "description: must not be empty",
+            ),
+            (
+                format!("{HEAD}{schema}output_schema = {{ type = \"object\" }}"),
+                "output_schema: needs output",
+            ),
+            (
+                format!("{HEAD}{schema}[capabilities]\nspawn = [\"/bin/sh\"]"),
+                "capabilities.spawn: \"/bin/sh\"",
+            ),
+            (
+                format!("{HEAD}{schema}[limits]\nmemory = \"much\""),
+                "limits.memory: must be a size",
+            ),
+            (
+                format!("{HEAD}{schema}[limits]\ntimeout = \"30\""),
+                "limits.timeout: must be a duration",
+            ),
+            (
+                format!("{HEAD}input_schema_file = \"../x\""),
+                "input_schema_file: must name a file beside",
+            ),
+            (
+                format!("{HEAD}input_schema_file = \"none\""),
+                "input_schema_file: no such file",
+            ),
         ] {
             let error = parse(&text).err().unwrap_or_default();
             assert!(error.starts_with(expected), "{text}\n{error}");

@@ -62,7 +62,11 @@ impl Default for Ceiling {
             env: vec!["LANG".into(), "TZ".into()],
             network: Vec::new(),
             spawn: Vec::new(),
-            limits: ToolLimits { fuel: None, memory: Some("128MiB".into()), timeout: Some("30s".into()) },
+            limits: ToolLimits {
+                fuel: None,
+                memory: Some("128MiB".into()),
+                timeout: Some("30s".into()),
+            },
         }
     }
 }
@@ -94,7 +98,8 @@ impl Policy {
     /// # Errors
     /// When it is not valid.
     pub fn parse(text: &str) -> Result<Policy, ManifestError> {
-        let policy: Policy = toml::from_str(text).map_err(|error| ManifestError::Parse(error.to_string()))?;
+        let policy: Policy =
+            toml::from_str(text).map_err(|error| ManifestError::Parse(error.to_string()))?;
         for ceiling in policy.tools.values().chain([&policy.default]) {
             ceiling.limits.memory()?;
             ceiling.limits.timeout()?;
@@ -112,30 +117,52 @@ impl Policy {
     ///
     /// # Errors
     /// When it asks for too much, or is not the module that was pinned.
-    pub fn grant(&self, manifest: &Manifest, digest: &str, module_bytes: u64) -> Result<Grant, Refusal> {
+    pub fn grant(
+        &self,
+        manifest: &Manifest,
+        digest: &str,
+        module_bytes: u64,
+    ) -> Result<Grant, Refusal> {
         let ceiling = self.ceiling(&manifest.name);
         let asked = &manifest.capabilities;
         let mut reasons = Vec::new();
         if module_bytes > self.max_module_bytes {
-            reasons.push(format!("the module has {module_bytes} bytes, at most {} are allowed", self.max_module_bytes));
+            reasons.push(format!(
+                "the module has {module_bytes} bytes, at most {} are allowed",
+                self.max_module_bytes
+            ));
         }
         match &ceiling.digest {
             Some(pinned) if !pinned.eq_ignore_ascii_case(digest) => {
-                reasons.push(format!("the module's digest is {digest}, pinned is {pinned}"));
+                reasons.push(format!(
+                    "the module's digest is {digest}, pinned is {pinned}"
+                ));
             }
             None if self.require_digest => reasons.push("no digest is pinned for it".into()),
             _ => {}
         }
         if asked.workspace > ceiling.workspace {
-            reasons.push(format!("it asks for workspace {}, at most {} is allowed", name(asked.workspace), name(ceiling.workspace)));
+            reasons.push(format!(
+                "it asks for workspace {}, at most {} is allowed",
+                name(asked.workspace),
+                name(ceiling.workspace)
+            ));
         }
         if asked.tmp && !ceiling.tmp {
             reasons.push("it asks for /tmp".into());
         }
-        beyond("environment variables", &asked.env, &ceiling.env, &mut reasons);
+        beyond(
+            "environment variables",
+            &asked.env,
+            &ceiling.env,
+            &mut reasons,
+        );
         beyond("commands", &asked.spawn, &ceiling.spawn, &mut reasons);
         if !asked.network.is_empty() {
-            reasons.push(format!("it asks for network access to {}, and tools have no network", asked.network.join(", ")));
+            reasons.push(format!(
+                "it asks for network access to {}, and tools have no network",
+                asked.network.join(", ")
+            ));
         }
         let least = |asked: Option<u64>, most: Option<u64>| match (asked, most) {
             (Some(asked), Some(most)) => Some(asked.min(most)),
@@ -155,7 +182,13 @@ impl Policy {
                 },
             }),
             (asked, most) => {
-                reasons.extend(asked.err().into_iter().chain(most.err()).map(|error| error.to_string()));
+                reasons.extend(
+                    asked
+                        .err()
+                        .into_iter()
+                        .chain(most.err())
+                        .map(|error| error.to_string()),
+                );
                 Err(Refusal { reasons })
             }
         }
@@ -172,9 +205,16 @@ fn name(access: WorkspaceAccess) -> &'static str {
 
 fn beyond(what: &str, asked: &[String], allowed: &[String], reasons: &mut Vec<String>) {
     let allowed: BTreeSet<&String> = allowed.iter().collect();
-    let beyond: Vec<&str> = asked.iter().filter(|name| !allowed.contains(name)).map(String::as_str).collect();
+    let beyond: Vec<&str> = asked
+        .iter()
+        .filter(|name| !allowed.contains(name))
+        .map(String::as_str)
+        .collect();
     if !beyond.is_empty() {
-        reasons.push(format!("it asks for the {what} {}, which are not allowed", beyond.join(", ")));
+        reasons.push(format!(
+            "it asks for the {what} {}, which are not allowed",
+            beyond.join(", ")
+        ));
     }
 }
 
@@ -183,8 +223,11 @@ mod tests {
     use super::*;
 
     fn manifest(rest: &str) -> Manifest {
-        let text = format!("name = \"t\"\ndescription = \"d\"\ninput_schema = {{ type = \"object\" }}\n{rest}");
-        Manifest::parse(text.as_bytes(), &|_| Err(String::new())).unwrap_or_else(|error| unreachable!("{error}"))
+        let text = format!(
+            "name = \"t\"\ndescription = \"d\"\ninput_schema = {{ type = \"object\" }}\n{rest}"
+        );
+        Manifest::parse(text.as_bytes(), &|_| Err(String::new()))
+            .unwrap_or_else(|error| unreachable!("{error}"))
     }
 
     #[test]
@@ -194,7 +237,10 @@ mod tests {
              network = [\"example.com:443\"]\nspawn = [\"sh\"]",
         );
         let refusal = Policy::default().grant(&greedy, "00", 1 << 30);
-        let reasons = refusal.err().map(|refusal| refusal.reasons).unwrap_or_default();
+        let reasons = refusal
+            .err()
+            .map(|refusal| refusal.reasons)
+            .unwrap_or_default();
         assert_eq!(
             reasons,
             [
@@ -216,9 +262,15 @@ mod tests {
         let modest = manifest("[limits]\nfuel = 5\nmemory = \"1GiB\"\ntimeout = \"5s\"");
         let grant = policy.grant(&modest, "AB", 1).ok();
         let limits = grant.map(|grant| (grant.fuel, grant.memory, grant.timeout));
-        assert_eq!(limits, Some((Some(5), Some(64 << 20), Some(Duration::from_secs(5)))));
+        assert_eq!(
+            limits,
+            Some((Some(5), Some(64 << 20), Some(Duration::from_secs(5))))
+        );
         assert!(policy.grant(&modest, "cd", 1).is_err());
-        let strict = Policy { require_digest: true, ..Policy::default() };
+        let strict = Policy {
+            require_digest: true,
+            ..Policy::default()
+        };
         assert!(strict.grant(&modest, "ab", 1).is_err());
         assert!(Policy::parse("colour = 1").is_err());
     }

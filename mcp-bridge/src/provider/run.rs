@@ -7,8 +7,8 @@ use hardshell_host::{CallSpec, Input, Limits, Output, Report};
 use rmcp::model::{ContentBlock, JsonObject};
 use serde_json::Value;
 
-use super::manifest::{InputMode, OutputMode};
 use super::folder::Loaded;
+use super::manifest::{InputMode, OutputMode};
 use super::schema;
 use crate::outcome::ToolOutcome;
 use crate::session::{CallContext, Session};
@@ -18,7 +18,12 @@ const ERROR_CHARS: usize = 10_000;
 /// Content blocks of one result.
 const BLOCKS_MAX: usize = 1000;
 
-pub(super) async fn run(session: &Session, tool: &Loaded, arguments: JsonObject, context: &CallContext) -> ToolOutcome {
+pub(super) async fn run(
+    session: &Session,
+    tool: &Loaded,
+    arguments: JsonObject,
+    context: &CallContext,
+) -> ToolOutcome {
     let name = tool.manifest.name.as_str();
     let input = Value::Object(arguments);
     if let Err(error) = schema::faults(name, &tool.validator, &input) {
@@ -33,8 +38,11 @@ pub(super) async fn run(session: &Session, tool: &Loaded, arguments: JsonObject,
             Input::Empty
         }
     };
-    let spec =
-        CallSpec::new(argv).stdin(stdin).stdout(Output::Capture).stderr(Output::Capture).limits(limits);
+    let spec = CallSpec::new(argv)
+        .stdin(stdin)
+        .stdout(Output::Capture)
+        .stderr(Output::Capture)
+        .limits(limits);
     let spec = super::kernel::granted(spec, &tool.grant);
     let handle = match session.sandbox().start(spec) {
         Ok(handle) => handle,
@@ -109,20 +117,32 @@ fn success(tool: &Loaded, stdout: &[u8], max_chars: usize) -> ToolOutcome {
         OutputMode::Json => {
             let value: Value = match serde_json::from_slice(stdout) {
                 Ok(value) => value,
-                Err(error) => return ToolOutcome::error(format!("{name} did not write the JSON that it promised: {error}")),
+                Err(error) => {
+                    return ToolOutcome::error(format!(
+                        "{name} did not write the JSON that it promised: {error}"
+                    ));
+                }
             };
             if let Some(validator) = &tool.output_validator
                 && let Err(error) = schema::faults(name, validator, &value)
             {
-                return ToolOutcome::error(format!("{name} wrote what does not fit its own output schema.\n{error}"));
+                return ToolOutcome::error(format!(
+                    "{name} wrote what does not fit its own output schema.\n{error}"
+                ));
             }
             let mut outcome = ToolOutcome::text(cut(text.trim_end_matches('\n'), max_chars));
             outcome.structured = Some(value);
             outcome
         }
         OutputMode::Mcp => match serde_json::from_slice::<Vec<ContentBlock>>(stdout) {
-            Ok(content) if content.len() <= BLOCKS_MAX => ToolOutcome { content, ..ToolOutcome::default() },
-            Ok(content) => ToolOutcome::error(format!("{name} wrote {} content blocks, at most {BLOCKS_MAX} are allowed.", content.len())),
+            Ok(content) if content.len() <= BLOCKS_MAX => ToolOutcome {
+                content,
+                ..ToolOutcome::default()
+            },
+            Ok(content) => ToolOutcome::error(format!(
+                "{name} wrote {} content blocks, at most {BLOCKS_MAX} are allowed.",
+                content.len()
+            )),
             Err(error) => ToolOutcome::error(format!("{name} did not write MCP content: {error}")),
         },
     }
@@ -135,7 +155,10 @@ fn failure(name: &str, report: &Report) -> String {
         (Some(sentence), true) => sentence.clone(),
         (Some(sentence), false) => format!("{said}\n\n{sentence}"),
         (None, false) => said,
-        (None, true) => format!("{name} failed with exit code {} and said nothing.", report.status),
+        (None, true) => format!(
+            "{name} failed with exit code {} and said nothing.",
+            report.status
+        ),
     }
 }
 
@@ -144,7 +167,10 @@ fn cut(text: &str, max_chars: usize) -> String {
         None => text.to_owned(),
         Some((at, _)) => {
             let all = text.chars().count();
-            format!("{}\n... [cut: {max_chars} of {all} characters are shown]", text.get(..at).unwrap_or_default())
+            format!(
+                "{}\n... [cut: {max_chars} of {all} characters are shown]",
+                text.get(..at).unwrap_or_default()
+            )
         }
     }
 }
@@ -156,7 +182,11 @@ mod tests {
 
     #[test]
     fn properties_become_flags() {
-        let input = json!({"b": true, "a": "-x y", "c": false, "n": 1.5, "list": ["p", "q"], "z": null});
-        assert_eq!(flags(&input), ["--a=-x y", "--b", "--list=p", "--list=q", "--n=1.5"]);
+        let input =
+            json!({"b": true, "a": "-x y", "c": false, "n": 1.5, "list": ["p", "q"], "z": null});
+        assert_eq!(
+            flags(&input),
+            ["--a=-x y", "--b", "--list=p", "--list=q", "--n=1.5"]
+        );
     }
 }

@@ -13,9 +13,13 @@ const FAULTS_MAX: usize = 10;
 /// Whether a schema may be used. The text says why not.
 pub(crate) fn check(schema: &Value) -> Result<(), String> {
     bounds(schema, 0)?;
-    let bytes = serde_json::to_vec(schema).map(|bytes| bytes.len()).unwrap_or(usize::MAX);
+    let bytes = serde_json::to_vec(schema)
+        .map(|bytes| bytes.len())
+        .unwrap_or(usize::MAX);
     if bytes > BYTES_MAX {
-        return Err(format!("has {bytes} bytes, at most {BYTES_MAX} are allowed"));
+        return Err(format!(
+            "has {bytes} bytes, at most {BYTES_MAX} are allowed"
+        ));
     }
     compile(schema).map(|_| ())
 }
@@ -34,7 +38,11 @@ pub(crate) fn faults(tool: &str, validator: &Validator, input: &Value) -> Result
     let mut faults: Vec<String> = Vec::new();
     for error in validator.iter_errors(input).take(FAULTS_MAX) {
         let at = error.instance_path().to_string();
-        let place = if at.is_empty() { String::new() } else { format!("{at}: ") };
+        let place = if at.is_empty() {
+            String::new()
+        } else {
+            format!("{at}: ")
+        };
         let text: String = error.to_string().chars().take(400).collect();
         faults.push(format!("{place}{text}"));
     }
@@ -42,7 +50,10 @@ pub(crate) fn faults(tool: &str, validator: &Validator, input: &Value) -> Result
         return Ok(());
     }
     let noun = if faults.len() == 1 { "issue" } else { "issues" };
-    Err(format!("InputValidationError: {tool} failed due to the following {noun}:\n{}", faults.join("\n")))
+    Err(format!(
+        "InputValidationError: {tool} failed due to the following {noun}:\n{}",
+        faults.join("\n")
+    ))
 }
 
 /// Refuses what nests too deep, and references that lead out of the schema or in a circle
@@ -57,7 +68,9 @@ fn bounds(value: &Value, depth: usize) -> Result<(), String> {
                 if let Some(Value::String(target)) = map.get(key)
                     && !target.starts_with('#')
                 {
-                    return Err(format!("refers to {target:?}, which is not in the schema itself"));
+                    return Err(format!(
+                        "refers to {target:?}, which is not in the schema itself"
+                    ));
                 }
             }
             map.values().try_for_each(|value| bounds(value, depth + 1))
@@ -78,11 +91,16 @@ mod tests {
         for _ in 0..100 {
             deep = json!({ "properties": { "a": deep } });
         }
-        let wide: Value = (0..10_000).map(|n| (n.to_string(), json!({"type": "string"}))).collect();
+        let wide: Value = (0..10_000)
+            .map(|n| (n.to_string(), json!({"type": "string"})))
+            .collect();
         for (schema, expected) in [
             (deep, "nests deeper than 32 levels"),
             (json!({ "properties": wide }), "has "),
-            (json!({"$ref": "https://example.com/schema.json"}), "refers to \"https://example.com/schema.json\""),
+            (
+                json!({"$ref": "https://example.com/schema.json"}),
+                "refers to \"https://example.com/schema.json\"",
+            ),
             (json!({"$ref": "file:///etc/passwd"}), "refers to"),
             (json!({"type": "nothing"}), "is not a valid JSON Schema"),
             (json!({"pattern": "("}), "is not a valid JSON Schema"),
@@ -90,7 +108,12 @@ mod tests {
             let error = check(&schema).err().unwrap_or_default();
             assert!(error.starts_with(expected), "{error}");
         }
-        assert_eq!(check(&json!({"type": "object", "$defs": {"a": {}}, "properties": {"x": {"$ref": "#/$defs/a"}}})), Ok(()));
+        assert_eq!(
+            check(
+                &json!({"type": "object", "$defs": {"a": {}}, "properties": {"x": {"$ref": "#/$defs/a"}}})
+            ),
+            Ok(())
+        );
     }
 
     #[test]
@@ -99,10 +122,14 @@ mod tests {
         let mut defs = serde_json::Map::new();
         for n in 0..24 {
             let next = format!("#/$defs/d{}", n + 1);
-            defs.insert(format!("d{n}"), json!({"allOf": [{"$ref": next}, {"$ref": next}]}));
+            defs.insert(
+                format!("d{n}"),
+                json!({"allOf": [{"$ref": next}, {"$ref": next}]}),
+            );
         }
         defs.insert("d24".into(), json!({"type": "string"}));
-        let schema = json!({"$defs": defs, "type": "object", "properties": {"x": {"$ref": "#/$defs/d20"}}});
+        let schema =
+            json!({"$defs": defs, "type": "object", "properties": {"x": {"$ref": "#/$defs/d20"}}});
         let start = std::time::Instant::now();
         if let Ok(validator) = check(&schema).and_then(|()| compile(&schema)) {
             let _ = faults("t", &validator, &json!({"x": 1}));
@@ -118,8 +145,16 @@ mod tests {
             Err(error) => return assert_eq!(error, ""),
         };
         assert_eq!(faults("t", &validator, &json!({"path": "a"})), Ok(()));
-        let error = faults("t", &validator, &json!({"n": "x", "y": 1})).err().unwrap_or_default();
-        assert!(error.starts_with("InputValidationError: t failed due to the following issues:\n"), "{error}");
-        assert!(error.contains("/n: \"x\" is not of type \"integer\""), "{error}");
+        let error = faults("t", &validator, &json!({"n": "x", "y": 1}))
+            .err()
+            .unwrap_or_default();
+        assert!(
+            error.starts_with("InputValidationError: t failed due to the following issues:\n"),
+            "{error}"
+        );
+        assert!(
+            error.contains("/n: \"x\" is not of type \"integer\""),
+            "{error}"
+        );
     }
 }

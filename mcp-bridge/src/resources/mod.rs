@@ -6,8 +6,8 @@ mod uri;
 
 use rmcp::ErrorData as McpError;
 use rmcp::model::{
-    CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, ListResourcesResult, ReadResourceResult,
-    Reference, Resource, ResourceContents, ResourceTemplate,
+    CacheScope, CompleteRequestParams, CompleteResult, CompletionInfo, ListResourcesResult,
+    ReadResourceResult, Reference, Resource, ResourceContents, ResourceTemplate,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -52,10 +52,15 @@ struct Completion {
 }
 
 /// A page of the workspace's files.
-pub(crate) async fn list(session: &Session, cursor: Option<String>) -> Result<ListResourcesResult, McpError> {
+pub(crate) async fn list(
+    session: &Session,
+    cursor: Option<String>,
+) -> Result<ListResourcesResult, McpError> {
     let offset: u64 = match cursor {
         None => 0,
-        Some(cursor) => cursor.parse().map_err(|_| McpError::invalid_params("the cursor is not one of ours", None))?,
+        Some(cursor) => cursor
+            .parse()
+            .map_err(|_| McpError::invalid_params("the cursor is not one of ours", None))?,
     };
     let args = json!({ "path": ROOT, "offset": offset, "limit": PAGE });
     let listing: Listing = ask(session, "List", &args, CancellationToken::new()).await?;
@@ -64,11 +69,14 @@ pub(crate) async fn list(session: &Session, cursor: Option<String>) -> Result<Li
         .into_iter()
         .map(|entry| {
             let name = entry.path.rsplit('/').next().unwrap_or_default().to_owned();
-            Resource::new(uri_of(&entry.path), name).with_mime_type(entry.mime).with_size(entry.size)
+            Resource::new(uri_of(&entry.path), name)
+                .with_mime_type(entry.mime)
+                .with_size(entry.size)
         })
         .collect();
-    let mut result =
-        ListResourcesResult::with_all_items(resources).with_ttl_ms(0).with_cache_scope(CacheScope::Private);
+    let mut result = ListResourcesResult::with_all_items(resources)
+        .with_ttl_ms(0)
+        .with_cache_scope(CacheScope::Private);
     result.next_cursor = listing.next.map(|next| next.to_string());
     Ok(result)
 }
@@ -88,16 +96,27 @@ pub(crate) async fn read(
     uri: &str,
     cancel: &CancellationToken,
 ) -> Result<ReadResourceResult, McpError> {
-    let missing = || McpError::resource_not_found("Resource not found", Some(json!({ "uri": uri })));
+    let missing =
+        || McpError::resource_not_found("Resource not found", Some(json!({ "uri": uri })));
     let path = path_of(uri).ok_or_else(missing)?;
     let fetched: Fetched = ask(session, "Fetch", &json!({ "path": path }), cancel.clone())
         .await
-        .map_err(|error| if error.message.contains("File does not exist") { missing() } else { error })?;
+        .map_err(|error| {
+            if error.message.contains("File does not exist") {
+                missing()
+            } else {
+                error
+            }
+        })?;
     let contents = match (fetched.text, fetched.blob) {
         (Some(text), _) => ResourceContents::text(text, uri).with_mime_type(fetched.mime),
-        (None, blob) => ResourceContents::blob(blob.unwrap_or_default(), uri).with_mime_type(fetched.mime),
+        (None, blob) => {
+            ResourceContents::blob(blob.unwrap_or_default(), uri).with_mime_type(fetched.mime)
+        }
     };
-    Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
+    Ok(ReadResourceResult::new(vec![contents])
+        .with_ttl_ms(0)
+        .with_cache_scope(CacheScope::Private))
 }
 
 /// Paths that begin with what was typed.
@@ -144,21 +163,37 @@ async fn ask<T: for<'de> Deserialize<'de>>(
         is_error: bool,
         structured: Option<Value>,
     }
-    let context = CallContext { cancel, ..CallContext::default() };
+    let context = CallContext {
+        cancel,
+        ..CallContext::default()
+    };
     let request = json!({ "args": args });
     let internal = |error: String| McpError::internal_error(error, None);
     let (stdout, _) = match files::module(session.sandbox(), tool, &request, &context).await {
         Ok(done) => done,
         Err(error) => {
             let outcome = files::failed(tool, error);
-            let text = outcome.content.first().and_then(|block| block.as_text()).map(|text| text.text.clone());
+            let text = outcome
+                .content
+                .first()
+                .and_then(|block| block.as_text())
+                .map(|text| text.text.clone());
             return Err(internal(text.unwrap_or_default()));
         }
     };
-    let answer: Answer = serde_json::from_slice(&stdout).map_err(|error| internal(error.to_string()))?;
+    let answer: Answer =
+        serde_json::from_slice(&stdout).map_err(|error| internal(error.to_string()))?;
     if answer.is_error {
-        let text = answer.content.first().and_then(|block| block.get("text")).and_then(Value::as_str);
-        return Err(McpError::invalid_params(text.unwrap_or_default().to_owned(), None));
+        let text = answer
+            .content
+            .first()
+            .and_then(|block| block.get("text"))
+            .and_then(Value::as_str);
+        return Err(McpError::invalid_params(
+            text.unwrap_or_default().to_owned(),
+            None,
+        ));
     }
-    serde_json::from_value(answer.structured.unwrap_or_default()).map_err(|error| internal(error.to_string()))
+    serde_json::from_value(answer.structured.unwrap_or_default())
+        .map_err(|error| internal(error.to_string()))
 }

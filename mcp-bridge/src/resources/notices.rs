@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 
 use futures::StreamExt;
 use futures::stream::{SelectAll, select_all};
-use parking_lot::Mutex;
 use hardshell_host::{Change, ChangeKind};
+use parking_lot::Mutex;
 use rmcp::model::ResourceUpdatedNotificationParam;
 use rmcp::service::{Peer, RoleServer, SubscriptionContext};
 use tokio::sync::{broadcast, watch};
@@ -42,7 +42,10 @@ pub(crate) fn changed(session: &Session, changes: &[Change]) {
         updated.insert(uri_of(&change.path));
         list |= !matches!(change.kind, ChangeKind::Modified | ChangeKind::Mode);
     }
-    session.announce(Notice { updated: Arc::new(updated), list });
+    session.announce(Notice {
+        updated: Arc::new(updated),
+        list,
+    });
 }
 
 /// The next thing to tell.
@@ -61,7 +64,10 @@ struct Source {
 
 impl Source {
     fn new(notices: broadcast::Receiver<Notice>, tools: Vec<watch::Receiver<u64>>) -> Self {
-        Source { notices, tools: select_all(tools.into_iter().map(WatchStream::from_changes)) }
+        Source {
+            notices,
+            tools: select_all(tools.into_iter().map(WatchStream::from_changes)),
+        }
     }
 
     async fn next(&mut self) -> Next {
@@ -93,11 +99,19 @@ pub(crate) async fn forward(
             Next::Files(notice) => {
                 let wanted: Vec<String> = {
                     let subscribed = subscribed.lock();
-                    notice.updated.iter().filter(|uri| subscribed.contains(*uri)).cloned().collect()
+                    notice
+                        .updated
+                        .iter()
+                        .filter(|uri| subscribed.contains(*uri))
+                        .cloned()
+                        .collect()
                 };
                 let mut sent = Ok(());
                 for uri in wanted {
-                    sent = sent.and(peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri)).await);
+                    sent = sent.and(
+                        peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(uri))
+                            .await,
+                    );
                 }
                 if notice.list {
                     sent = sent.and(peer.notify_resource_list_changed().await);
@@ -115,8 +129,12 @@ pub(crate) async fn forward(
 pub(crate) async fn listen(session: &Session, context: &SubscriptionContext) {
     let sink = context.sink();
     let accepted = context.accepted();
-    let subscribed: BTreeSet<&str> =
-        accepted.resource_subscriptions.iter().flatten().map(String::as_str).collect();
+    let subscribed: BTreeSet<&str> = accepted
+        .resource_subscriptions
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
     let mut source = Source::new(session.notices(), session.watch_tools());
     loop {
         let next = tokio::select! {
@@ -124,13 +142,21 @@ pub(crate) async fn listen(session: &Session, context: &SubscriptionContext) {
             () = context.cancelled() => return,
         };
         let sent = match next {
-            Next::Tools if accepted.tools_list_changed == Some(true) => sink.notify_tool_list_changed().await,
-            Next::Missed if accepted.resources_list_changed == Some(true) => sink.notify_resource_list_changed().await,
+            Next::Tools if accepted.tools_list_changed == Some(true) => {
+                sink.notify_tool_list_changed().await
+            }
+            Next::Missed if accepted.resources_list_changed == Some(true) => {
+                sink.notify_resource_list_changed().await
+            }
             Next::Tools | Next::Missed => Ok(()),
             Next::End => return,
             Next::Files(notice) => {
                 let mut sent = Ok(());
-                for uri in notice.updated.iter().filter(|uri| subscribed.contains(uri.as_str())) {
+                for uri in notice
+                    .updated
+                    .iter()
+                    .filter(|uri| subscribed.contains(uri.as_str()))
+                {
                     sent = sent.and(sink.notify_resource_updated(uri.clone()).await);
                 }
                 if notice.list && accepted.resources_list_changed == Some(true) {

@@ -20,7 +20,12 @@ struct Argument {
 }
 
 const fn path(description: &'static str, required: bool) -> Argument {
-    Argument { name: "path", description, required, is_path: true }
+    Argument {
+        name: "path",
+        description,
+        required,
+        is_path: true,
+    }
 }
 
 /// `{name}` in a text is the argument; a line with one that was not given is left out.
@@ -40,7 +45,12 @@ const JOBS: &[Job] = &[
         description: "Profiles a CSV, TSV, JSON or log file",
         arguments: &[
             path("The file, relative to the workspace", true),
-            Argument { name: "question", description: "What to find out", required: false, is_path: false },
+            Argument {
+                name: "question",
+                description: "What to find out",
+                required: false,
+                is_path: false,
+            },
         ],
         text: "Profile the data file /workspace/{path}. Look at its first lines with Read, then measure it with Bash \
                (wc, cut, sort, uniq -c, awk, jq): rows, columns, types, missing values, ranges, the most frequent \
@@ -60,8 +70,18 @@ const JOBS: &[Job] = &[
         title: "Replace a text everywhere",
         description: "Replaces a text in all files, with a check before and after",
         arguments: &[
-            Argument { name: "find", description: "The text to find", required: true, is_path: false },
-            Argument { name: "replace", description: "The text to put in its place", required: true, is_path: false },
+            Argument {
+                name: "find",
+                description: "The text to find",
+                required: true,
+                is_path: false,
+            },
+            Argument {
+                name: "replace",
+                description: "The text to put in its place",
+                required: true,
+                is_path: false,
+            },
             path("Where, relative to the workspace", false),
         ],
         text: "Replace this text: {find}\nwith this text: {replace}\n\
@@ -84,7 +104,11 @@ pub(crate) fn list() -> Vec<Prompt> {
                         .with_required(argument.required)
                 })
                 .collect();
-            let arguments = if arguments.is_empty() { None } else { Some(arguments) };
+            let arguments = if arguments.is_empty() {
+                None
+            } else {
+                Some(arguments)
+            };
             Prompt::new(job.name, Some(job.description), arguments).with_title(job.title)
         })
         .collect()
@@ -93,7 +117,10 @@ pub(crate) fn list() -> Vec<Prompt> {
 /// One prompt with its arguments put in.
 pub(crate) fn get(name: &str, arguments: Option<&JsonObject>) -> Result<GetPromptResult, McpError> {
     let invalid = |text: String| McpError::invalid_params(text, None);
-    let job = JOBS.iter().find(|job| job.name == name).ok_or_else(|| invalid(format!("Unknown prompt: {name}")))?;
+    let job = JOBS
+        .iter()
+        .find(|job| job.name == name)
+        .ok_or_else(|| invalid(format!("Unknown prompt: {name}")))?;
     let none = JsonObject::new();
     let given = arguments.unwrap_or(&none);
     for name in given.keys() {
@@ -106,21 +133,41 @@ pub(crate) fn get(name: &str, arguments: Option<&JsonObject>) -> Result<GetPromp
         let mark = format!("{{{}}}", argument.name);
         match given.get(argument.name) {
             Some(Value::String(value)) => text = text.replace(&mark, value),
-            Some(_) => return Err(invalid(format!("The argument {:?} must be a string", argument.name))),
-            None if argument.required => return Err(invalid(format!("The argument {:?} is missing", argument.name))),
+            Some(_) => {
+                return Err(invalid(format!(
+                    "The argument {:?} must be a string",
+                    argument.name
+                )));
+            }
+            None if argument.required => {
+                return Err(invalid(format!(
+                    "The argument {:?} is missing",
+                    argument.name
+                )));
+            }
             None if argument.is_path => text = text.replace(&mark, ""),
             None => {
-                text = text.lines().filter(|line| !line.contains(&mark)).collect::<Vec<_>>().join("\n");
+                text = text
+                    .lines()
+                    .filter(|line| !line.contains(&mark))
+                    .collect::<Vec<_>>()
+                    .join("\n");
             }
         }
     }
-    Ok(GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]).with_description(job.description))
+    Ok(
+        GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)])
+            .with_description(job.description),
+    )
 }
 
 /// Whether an argument is a path of the workspace; `None` if there is no such argument.
 pub(crate) fn completes_paths(prompt: &str, argument: &str) -> Option<bool> {
     let job = JOBS.iter().find(|job| job.name == prompt)?;
-    job.arguments.iter().find(|known| known.name == argument).map(|known| known.is_path)
+    job.arguments
+        .iter()
+        .find(|known| known.name == argument)
+        .map(|known| known.is_path)
 }
 
 #[cfg(test)]
@@ -132,13 +179,27 @@ mod tests {
     fn arguments_are_put_in() {
         let given = json!({"path": "a.csv"});
         let text = |given: &Value, name: &str| {
-            get(name, given.as_object()).map(|result| format!("{:?}", result.messages)).map_err(|error| error.message.to_string())
+            get(name, given.as_object())
+                .map(|result| format!("{:?}", result.messages))
+                .map_err(|error| error.message.to_string())
         };
         let got = text(&given, "summarise-data").unwrap_or_default();
-        assert!(got.contains("/workspace/a.csv") && !got.contains("in particular"), "{got}");
-        assert_eq!(text(&json!({}), "summarise-data"), Err("The argument \"path\" is missing".into()));
-        assert_eq!(text(&json!({"path": 1}), "summarise-data"), Err("The argument \"path\" must be a string".into()));
-        assert_eq!(text(&json!({"x": ""}), "explore-workspace"), Err("The prompt has no argument \"x\"".into()));
+        assert!(
+            got.contains("/workspace/a.csv") && !got.contains("in particular"),
+            "{got}"
+        );
+        assert_eq!(
+            text(&json!({}), "summarise-data"),
+            Err("The argument \"path\" is missing".into())
+        );
+        assert_eq!(
+            text(&json!({"path": 1}), "summarise-data"),
+            Err("The argument \"path\" must be a string".into())
+        );
+        assert_eq!(
+            text(&json!({"x": ""}), "explore-workspace"),
+            Err("The prompt has no argument \"x\"".into())
+        );
         assert_eq!(text(&json!({}), "nope"), Err("Unknown prompt: nope".into()));
     }
 }

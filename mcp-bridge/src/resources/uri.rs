@@ -9,7 +9,9 @@ pub(crate) fn uri_of(path: &str) -> String {
     let mut uri = String::from(SCHEME);
     for byte in below.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte))
+            }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -46,7 +48,11 @@ mod tests {
 
     #[test]
     fn there_and_back() {
-        for path in ["/workspace/a.txt", "/workspace/dir/ü b%.txt", "/workspace/x?y#z"] {
+        for path in [
+            "/workspace/a.txt",
+            "/workspace/dir/ü b%.txt",
+            "/workspace/x?y#z",
+        ] {
             assert_eq!(path_of(&uri_of(path)).as_deref(), Some(path));
         }
         assert_eq!(uri_of("/workspace/a b"), "workspace:///a%20b");

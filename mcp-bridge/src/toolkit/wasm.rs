@@ -52,7 +52,9 @@ impl<'a> Reader<'a> {
         let mut value = 0u32;
         for shift in [0u32, 7, 14, 21, 28] {
             let byte = self.byte()?;
-            value |= u32::from(byte & 0x7f).checked_shl(shift).ok_or(WasmError::Damaged)?;
+            value |= u32::from(byte & 0x7f)
+                .checked_shl(shift)
+                .ok_or(WasmError::Damaged)?;
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
@@ -95,7 +97,10 @@ fn sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, WasmError> {
     while !reader.0.is_empty() {
         let id = reader.byte()?;
         let length = reader.length()?;
-        sections.push(Section { id, content: reader.take(length)? });
+        sections.push(Section {
+            id,
+            content: reader.take(length)?,
+        });
     }
     Ok(sections)
 }
@@ -206,12 +211,16 @@ mod tests {
     use super::*;
 
     /// `(module (import "env" "f" (func)) (import "m" "mem" (memory 1)))`
-    const MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x13\x02\x03env\x01f\0\0\x01m\x03mem\x02\0\x01";
+    const MODULE: &[u8] =
+        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x13\x02\x03env\x01f\0\0\x01m\x03mem\x02\0\x01";
 
     #[test]
     fn imports_are_listed() {
-        let names: Vec<String> =
-            imports(MODULE).unwrap_or_default().into_iter().map(|import| format!("{}.{}", import.module, import.name)).collect();
+        let names: Vec<String> = imports(MODULE)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|import| format!("{}.{}", import.module, import.name))
+            .collect();
         assert_eq!(names, ["env.f", "m.mem"]);
         assert_eq!(imports(b"\0asm\x0d\0\x01\0"), Err(WasmError::Component));
     }
@@ -221,7 +230,10 @@ mod tests {
         let once = with_custom_section(MODULE, "hardshell.tool", b"first").unwrap_or_default();
         let long = vec![b'x'; 300];
         let twice = with_custom_section(&once, "hardshell.tool", &long).unwrap_or_default();
-        assert_eq!(custom_section(&once, "hardshell.tool"), Ok(Some(b"first".to_vec())));
+        assert_eq!(
+            custom_section(&once, "hardshell.tool"),
+            Ok(Some(b"first".to_vec()))
+        );
         assert_eq!(custom_section(&twice, "hardshell.tool"), Ok(Some(long)));
         assert_eq!(custom_section(&twice, "other"), Ok(None));
         assert_eq!(imports(&twice), imports(MODULE));
@@ -232,7 +244,11 @@ mod tests {
         assert_eq!(kind(b"MZ"), Err(WasmError::Magic));
         for end in 9..MODULE.len() {
             let part = MODULE.get(..end).unwrap_or_default();
-            let _ = (imports(part), custom_section(part, "x"), with_custom_section(part, "x", b""));
+            let _ = (
+                imports(part),
+                custom_section(part, "x"),
+                with_custom_section(part, "x", b""),
+            );
         }
         let huge = b"\0asm\x01\0\0\0\0\xff\xff\xff\xff\x0f";
         assert_eq!(custom_section(huge, "x"), Err(WasmError::Damaged));

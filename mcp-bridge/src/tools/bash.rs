@@ -18,13 +18,26 @@ const TIMEOUT: Duration = Duration::from_millis(120_000);
 /// The directory that calls go back to when their own is gone.
 const HOME: &str = "/workspace";
 
-pub(crate) async fn run(session: &Session, arguments: &JsonObject, context: &CallContext) -> ToolOutcome {
-    let command = arguments.get("command").and_then(Value::as_str).unwrap_or_default();
-    let timeout = arguments.get("timeout").and_then(Value::as_f64).map(|ms| Duration::from_secs_f64(ms / 1e3));
+pub(crate) async fn run(
+    session: &Session,
+    arguments: &JsonObject,
+    context: &CallContext,
+) -> ToolOutcome {
+    let command = arguments
+        .get("command")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let timeout = arguments
+        .get("timeout")
+        .and_then(Value::as_f64)
+        .map(|ms| Duration::from_secs_f64(ms / 1e3));
     if arguments.get("run_in_background").and_then(Value::as_bool) == Some(true) {
         return shells::start(session, command, timeout);
     }
-    let limits = Limits { wall: timeout.unwrap_or(TIMEOUT), ..session.sandbox().limits().clone() };
+    let limits = Limits {
+        wall: timeout.unwrap_or(TIMEOUT),
+        ..session.sandbox().limits().clone()
+    };
     let (sender, receiver) = mpsc::channel(CHUNKS);
     let spec = |sender: mpsc::Sender<_>| {
         CallSpec::new(["sh", "-c", command])
@@ -36,21 +49,39 @@ pub(crate) async fn run(session: &Session, arguments: &JsonObject, context: &Cal
     let mut note = None;
     let mut started = session.sandbox().start(spec(sender.clone()));
     if let Err(SandboxError::Cwd { path, .. }) = &started {
-        note = Some(format!("The working directory {path} is gone; the command ran in {HOME}."));
-        started = session.sandbox().set_cwd(HOME).and_then(|()| session.sandbox().start(spec(sender.clone())));
+        note = Some(format!(
+            "The working directory {path} is gone; the command ran in {HOME}."
+        ));
+        started = session
+            .sandbox()
+            .set_cwd(HOME)
+            .and_then(|()| session.sandbox().start(spec(sender.clone())));
     }
     drop(sender);
     let handle = match started {
         Ok(handle) => handle,
-        Err(error) => return ToolOutcome::error(format!("The command could not be started: {error}")),
+        Err(error) => {
+            return ToolOutcome::error(format!("The command could not be started: {error}"));
+        }
     };
-    let followed =
-        follow(session.sandbox(), handle, receiver, session.options().max_output_chars, context).await;
+    let followed = follow(
+        session.sandbox(),
+        handle,
+        receiver,
+        session.options().max_output_chars,
+        context,
+    )
+    .await;
     outcome(session, followed, note)
 }
 
 fn outcome(session: &Session, followed: Followed, note: Option<String>) -> ToolOutcome {
-    let Followed { report, output, kept, cancelled } = followed;
+    let Followed {
+        report,
+        output,
+        kept,
+        cancelled,
+    } = followed;
     let mut parts = Vec::new();
     if report.status != 0 {
         parts.push(format!("Exit code {}", report.status));
@@ -63,7 +94,11 @@ fn outcome(session: &Session, followed: Followed, note: Option<String>) -> ToolO
     if text.is_empty() {
         text.push_str("(Bash completed with no output)");
     }
-    for sentence in ending(&report).into_iter().chain(note).chain(shells::notices(session)) {
+    for sentence in ending(&report)
+        .into_iter()
+        .chain(note)
+        .chain(shells::notices(session))
+    {
         text.push_str("\n\n");
         text.push_str(&sentence);
     }
@@ -71,7 +106,9 @@ fn outcome(session: &Session, followed: Followed, note: Option<String>) -> ToolO
     outcome.is_error = report.status != 0;
     outcome.cancelled = cancelled;
     if let Some(Kept::Whole(path)) = kept {
-        outcome.meta.insert("hardshell/outputFile".into(), path.into());
+        outcome
+            .meta
+            .insert("hardshell/outputFile".into(), path.into());
     }
     outcome.with_report(report)
 }

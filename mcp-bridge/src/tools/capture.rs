@@ -33,10 +33,15 @@ impl Capture {
     /// Takes the next bytes.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.total = self.total.saturating_add(bytes.len() as u64);
-        let room = self.capacity.saturating_sub(self.head.len()).min(bytes.len());
+        let room = self
+            .capacity
+            .saturating_sub(self.head.len())
+            .min(bytes.len());
         let (first, rest) = bytes.split_at(room);
         self.head.extend_from_slice(first);
-        let rest = rest.get(rest.len().saturating_sub(self.capacity)..).unwrap_or_default();
+        let rest = rest
+            .get(rest.len().saturating_sub(self.capacity)..)
+            .unwrap_or_default();
         self.tail.extend(rest);
         let excess = self.tail.len().saturating_sub(self.capacity);
         self.tail.drain(..excess);
@@ -55,7 +60,9 @@ impl Capture {
     /// Whether [`Capture::text`] leaves something out.
     pub(crate) fn is_cut(&self) -> bool {
         match self.whole() {
-            Some(bytes) => bytes.len() > self.max_chars && trimmed(bytes).chars().count() > self.max_chars,
+            Some(bytes) => {
+                bytes.len() > self.max_chars && trimmed(bytes).chars().count() > self.max_chars
+            }
             None => true,
         }
     }
@@ -72,7 +79,11 @@ impl Capture {
         let mut end: Vec<u8> = Vec::new();
         if self.tail.len() < self.capacity {
             let missing = self.capacity - self.tail.len();
-            end.extend_from_slice(self.head.get(self.head.len().saturating_sub(missing)..).unwrap_or_default());
+            end.extend_from_slice(
+                self.head
+                    .get(self.head.len().saturating_sub(missing)..)
+                    .unwrap_or_default(),
+            );
         }
         end.extend(self.tail.iter());
         let end_text = trimmed(&end);
@@ -86,13 +97,23 @@ impl Capture {
     /// The last lines, for a look at a running command.
     pub(crate) fn last_lines(&self) -> String {
         let bytes: Vec<u8> = if self.tail.is_empty() {
-            self.head.get(self.head.len().saturating_sub(PROGRESS_CHARS * 4)..).unwrap_or_default().to_vec()
+            self.head
+                .get(self.head.len().saturating_sub(PROGRESS_CHARS * 4)..)
+                .unwrap_or_default()
+                .to_vec()
         } else {
-            self.tail.iter().skip(self.tail.len().saturating_sub(PROGRESS_CHARS * 4)).copied().collect()
+            self.tail
+                .iter()
+                .skip(self.tail.len().saturating_sub(PROGRESS_CHARS * 4))
+                .copied()
+                .collect()
         };
         let text = trimmed(&bytes);
         let lines: Vec<&str> = text.lines().collect();
-        let lines = lines.get(lines.len().saturating_sub(PROGRESS_LINES)..).unwrap_or_default().join("\n");
+        let lines = lines
+            .get(lines.len().saturating_sub(PROGRESS_LINES)..)
+            .unwrap_or_default()
+            .join("\n");
         let skip = lines.chars().count().saturating_sub(PROGRESS_CHARS);
         lines.chars().skip(skip).collect()
     }
@@ -106,7 +127,11 @@ impl Capture {
 /// Bytes as text, without line feeds at the end.
 fn trimmed(bytes: &[u8]) -> String {
     // The first bytes may be the rest of a character that was cut.
-    let start = bytes.iter().take(3).take_while(|&&byte| byte & 0xc0 == 0x80).count();
+    let start = bytes
+        .iter()
+        .take(3)
+        .take_while(|&&byte| byte & 0xc0 == 0x80)
+        .count();
     let text = String::from_utf8_lossy(bytes.get(start..).unwrap_or_default());
     text.trim_end_matches(['\n', '\r']).to_owned()
 }
@@ -129,22 +154,33 @@ mod tests {
             let got = capture(10, "0123456789\n", piece);
             assert!(!got.is_cut());
             assert_eq!(got.text(|_| String::new()), "0123456789");
-            assert_eq!(capture(10, "éééééééééé", piece).text(|_| String::new()), "éééééééééé");
+            assert_eq!(
+                capture(10, "éééééééééé", piece).text(|_| String::new()),
+                "éééééééééé"
+            );
         }
     }
 
     #[test]
     fn what_does_not_fit_is_cut_from_the_middle() {
-        let text: String = (0..200).map(|n| char::from(b'a' + (n % 26) as u8)).collect();
+        let text: String = (0..200)
+            .map(|n| char::from(b'a' + (n % 26) as u8))
+            .collect();
         for piece in [1, 7, 39, 41, 1000] {
             let got = capture(10, &text, piece);
             assert!(got.is_cut());
             let start = text.get(..5).unwrap_or_default();
             let end = text.get(195..).unwrap_or_default();
-            assert_eq!(got.text(|what| format!("{what} gone")), format!("{start}\n\n... [190 of 200 bytes gone] ...\n\n{end}"));
+            assert_eq!(
+                got.text(|what| format!("{what} gone")),
+                format!("{start}\n\n... [190 of 200 bytes gone] ...\n\n{end}")
+            );
         }
         let got = capture(10, "0123456789AB", 5);
-        assert_eq!(got.text(|what| what.to_owned()), "01234\n\n... [2 of 12 bytes] ...\n\n789AB");
+        assert_eq!(
+            got.text(|what| what.to_owned()),
+            "01234\n\n... [2 of 12 bytes] ...\n\n789AB"
+        );
     }
 
     #[test]
@@ -159,7 +195,13 @@ mod tests {
 
     #[test]
     fn the_last_lines() {
-        assert_eq!(capture(1000, "1\n2\n3\n4\n5\n6\n", 100).last_lines(), "2\n3\n4\n5\n6");
-        assert_eq!(capture(2, "aaaaaaaaaaaaaaa\nlast\n", 1).last_lines(), "aa\nlast");
+        assert_eq!(
+            capture(1000, "1\n2\n3\n4\n5\n6\n", 100).last_lines(),
+            "2\n3\n4\n5\n6"
+        );
+        assert_eq!(
+            capture(2, "aaaaaaaaaaaaaaa\nlast\n", 1).last_lines(),
+            "aa\nlast"
+        );
     }
 }

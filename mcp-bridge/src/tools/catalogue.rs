@@ -14,10 +14,16 @@ const RESULT_CHARS: u64 = 400_000;
 /// The schema of a tool's arguments.
 pub(crate) fn input_schema(tool: BuiltIn) -> &'static Arc<JsonObject> {
     static SCHEMAS: OnceLock<Vec<Arc<JsonObject>>> = OnceLock::new();
-    let schemas =
-        SCHEMAS.get_or_init(|| BuiltIn::ALL.into_iter().map(|tool| Arc::new(object(input(tool)))).collect());
+    let schemas = SCHEMAS.get_or_init(|| {
+        BuiltIn::ALL
+            .into_iter()
+            .map(|tool| Arc::new(object(input(tool))))
+            .collect()
+    });
     static EMPTY: OnceLock<Arc<JsonObject>> = OnceLock::new();
-    schemas.get(tool as usize).unwrap_or_else(|| EMPTY.get_or_init(Arc::default))
+    schemas
+        .get(tool as usize)
+        .unwrap_or_else(|| EMPTY.get_or_init(Arc::default))
 }
 
 /// The tools in their order.
@@ -32,7 +38,10 @@ pub(crate) fn built_in(options: &SessionOptions) -> Vec<Tool> {
             if let Some(schema) = output(tool) {
                 listed = listed.with_raw_output_schema(Arc::new(object(schema)));
             }
-            if matches!(tool, BuiltIn::Read | BuiltIn::Bash | BuiltIn::BashOutput | BuiltIn::Grep) {
+            if matches!(
+                tool,
+                BuiltIn::Read | BuiltIn::Bash | BuiltIn::BashOutput | BuiltIn::Grep
+            ) {
                 let mut meta = JsonObject::new();
                 meta.insert("anthropic/maxResultSizeChars".into(), RESULT_CHARS.into());
                 listed = listed.with_meta(MetaObject(meta));
@@ -47,7 +56,9 @@ fn annotations(tool: BuiltIn, title: &str) -> ToolAnnotations {
         BuiltIn::Read | BuiltIn::Glob | BuiltIn::Grep => (true, false, true),
         BuiltIn::BashOutput => (true, false, false),
         BuiltIn::Write => (false, true, true),
-        BuiltIn::Bash | BuiltIn::KillShell | BuiltIn::Edit | BuiltIn::MultiEdit => (false, true, false),
+        BuiltIn::Bash | BuiltIn::KillShell | BuiltIn::Edit | BuiltIn::MultiEdit => {
+            (false, true, false)
+        }
     };
     // Nothing outside the sandbox can be reached, so no tool meets an open world.
     ToolAnnotations::from_raw(
@@ -296,11 +307,28 @@ mod tests {
         let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
         assert_eq!(
             names,
-            ["Bash", "BashOutput", "KillShell", "Read", "Write", "Edit", "MultiEdit", "Glob", "Grep"]
+            [
+                "Bash",
+                "BashOutput",
+                "KillShell",
+                "Read",
+                "Write",
+                "Edit",
+                "MultiEdit",
+                "Glob",
+                "Grep"
+            ]
         );
         for tool in &tools {
-            assert!(tool.title.is_some() && tool.annotations.is_some(), "{}", tool.name);
-            assert_eq!(tool.input_schema.get("additionalProperties"), Some(&Value::Bool(false)));
+            assert!(
+                tool.title.is_some() && tool.annotations.is_some(),
+                "{}",
+                tool.name
+            );
+            assert_eq!(
+                tool.input_schema.get("additionalProperties"),
+                Some(&Value::Bool(false))
+            );
             let schema = Value::Object(tool.input_schema.as_ref().clone());
             assert!(jsonschema::validator_for(&schema).is_ok(), "{}", tool.name);
         }

@@ -100,9 +100,14 @@ pub(crate) async fn module(
     request: &Value,
     context: &CallContext,
 ) -> Result<(Vec<u8>, Report), ModuleError> {
-    let input = serde_json::to_vec(request).map_err(|error| ModuleError::Answer(error.to_string()))?;
+    let input =
+        serde_json::to_vec(request).map_err(|error| ModuleError::Answer(error.to_string()))?;
     let limits = sandbox.limits();
-    let limits = Limits { wall: TIMEOUT, output_bytes: OUTPUT_MAX, ..limits.clone() };
+    let limits = Limits {
+        wall: TIMEOUT,
+        output_bytes: OUTPUT_MAX,
+        ..limits.clone()
+    };
     let spec = |input: Vec<u8>| {
         CallSpec::new(["files", tool])
             .stdin(Input::Bytes(Bytes::from(input)))
@@ -178,16 +183,26 @@ fn block(block: Block) -> ContentBlock {
 /// The failure of the module itself, in words for the model.
 pub(crate) fn failed(tool: &str, error: ModuleError) -> ToolOutcome {
     match error {
-        ModuleError::Start(error) => ToolOutcome::error(format!("{tool} could not be started: {error}")),
-        ModuleError::Answer(error) => ToolOutcome::error(format!("{tool} failed: its answer is not valid ({error})")),
-        ModuleError::Cancelled(report) => {
-            ToolOutcome { cancelled: true, ..ToolOutcome::error(format!("{tool} was cancelled.")) }.with_report(*report)
+        ModuleError::Start(error) => {
+            ToolOutcome::error(format!("{tool} could not be started: {error}"))
         }
+        ModuleError::Answer(error) => {
+            ToolOutcome::error(format!("{tool} failed: its answer is not valid ({error})"))
+        }
+        ModuleError::Cancelled(report) => ToolOutcome {
+            cancelled: true,
+            ..ToolOutcome::error(format!("{tool} was cancelled."))
+        }
+        .with_report(*report),
         ModuleError::Ended(report) => {
             let why = report.sentence.clone().unwrap_or_else(|| {
                 let said = String::from_utf8_lossy(&report.stderr);
                 let said: String = said.trim().chars().take(2000).collect();
-                if said.is_empty() { report.termination.to_string() } else { said }
+                if said.is_empty() {
+                    report.termination.to_string()
+                } else {
+                    said
+                }
             });
             ToolOutcome::error(format!("{tool} failed: {why}")).with_report(*report)
         }

@@ -34,8 +34,14 @@ pub(crate) async fn follow(
 ) -> Followed {
     let started = Instant::now();
     let controller = handle.controller();
-    let mut sink = Sink { sandbox, capture: Capture::new(max_chars), spill: None, failed: None };
-    let mut tick = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
+    let mut sink = Sink {
+        sandbox,
+        capture: Capture::new(max_chars),
+        spill: None,
+        failed: None,
+    };
+    let mut tick =
+        tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
     let mut cancelled = false;
     let mut open = true;
     let mut report = None;
@@ -66,7 +72,12 @@ pub(crate) async fn follow(
         None => wait.await,
     };
     let kept = sink.finish().await;
-    Followed { report, output: sink.capture, kept, cancelled }
+    Followed {
+        report,
+        output: sink.capture,
+        kept,
+        cancelled,
+    }
 }
 
 struct Sink<'a> {
@@ -138,7 +149,9 @@ impl Sink<'_> {
 pub(crate) fn cut_note(what: &str, kept: Option<&Kept>) -> String {
     match kept {
         Some(Kept::Whole(path)) => {
-            format!("{what} truncated; the whole output is in {path}: use Read with offset and limit, or Grep")
+            format!(
+                "{what} truncated; the whole output is in {path}: use Read with offset and limit, or Grep"
+            )
         }
         Some(Kept::Lost(why)) => format!("{what} truncated, and they could not be kept: {why}"),
         None => format!("{what} truncated"),

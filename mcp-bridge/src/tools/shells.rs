@@ -62,11 +62,19 @@ struct State {
 
 impl Shells {
     pub(crate) fn new(running_max: usize) -> Self {
-        Shells { running_max, inner: Mutex::new(Inner::default()) }
+        Shells {
+            running_max,
+            inner: Mutex::new(Inner::default()),
+        }
     }
 
     fn get(&self, id: &str) -> Option<Arc<Shell>> {
-        self.inner.lock().shells.values().find(|shell| shell.id == id).cloned()
+        self.inner
+            .lock()
+            .shells
+            .values()
+            .find(|shell| shell.id == id)
+            .cloned()
     }
 
     /// Takes the next number if one more command may run.
@@ -131,7 +139,9 @@ pub(crate) fn start(session: &Session, command: &str, timeout: Option<Duration>)
         .limits(limits);
     let handle = match sandbox.start(spec) {
         Ok(handle) => handle,
-        Err(error) => return ToolOutcome::error(format!("The command could not be started: {error}")),
+        Err(error) => {
+            return ToolOutcome::error(format!("The command could not be started: {error}"));
+        }
     };
     let id = format!("bash_{number}");
     let spill = Spill::start(sandbox, &id);
@@ -152,7 +162,14 @@ pub(crate) fn start(session: &Session, command: &str, timeout: Option<Duration>)
     });
     session.shells.insert(number, Arc::clone(&shell));
     let digest = blake3::hash(command.as_bytes()).to_hex().to_string();
-    tokio::spawn(attend(Arc::clone(&shell), handle, receiver, spill, Arc::clone(&session.options().observer), digest));
+    tokio::spawn(attend(
+        Arc::clone(&shell),
+        handle,
+        receiver,
+        spill,
+        Arc::clone(&session.options().observer),
+        digest,
+    ));
     let mut text = format!("Command running in background with ID: {id}");
     text.push_str(&format!(
         "\nIt is ended after {} s at the latest. Use BashOutput to see its output",
@@ -163,7 +180,10 @@ pub(crate) fn start(session: &Session, command: &str, timeout: Option<Duration>)
     }
     text.push('.');
     let mut outcome = ToolOutcome::text(text);
-    outcome.meta.insert("hardshell/shell".into(), json!({"id": id, "outputFile": shell.file, "deadlineMs": deadline.as_millis() as u64}));
+    outcome.meta.insert(
+        "hardshell/shell".into(),
+        json!({"id": id, "outputFile": shell.file, "deadlineMs": deadline.as_millis() as u64}),
+    );
     outcome
 }
 
@@ -226,11 +246,19 @@ async fn attend(
 
 /// BashOutput: what is new since the last look.
 pub(crate) fn output(session: &Session, arguments: &JsonObject) -> ToolOutcome {
-    let id = arguments.get("bash_id").and_then(Value::as_str).unwrap_or_default();
+    let id = arguments
+        .get("bash_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let Some(shell) = session.shells.get(id) else {
         return ToolOutcome::error(format!("No shell found with ID: {id}"));
     };
-    let filter = match arguments.get("filter").and_then(Value::as_str).map(filter).transpose() {
+    let filter = match arguments
+        .get("filter")
+        .and_then(Value::as_str)
+        .map(filter)
+        .transpose()
+    {
         Ok(filter) => filter,
         Err(error) => return ToolOutcome::error(error),
     };
@@ -241,7 +269,8 @@ pub(crate) fn output(session: &Session, arguments: &JsonObject) -> ToolOutcome {
         (None, Some(path)) => Some(cut_note("", Some(&Kept::Whole(path.clone())))),
         (None, None) => None,
     };
-    let mut text = unread.text(|what| format!("{what}{}", file.unwrap_or_else(|| " truncated".into())));
+    let mut text =
+        unread.text(|what| format!("{what}{}", file.unwrap_or_else(|| " truncated".into())));
     let new_bytes = unread.total();
     if let Some(filter) = &filter {
         text = filtered(&mut state, &unread, &text, filter);
@@ -272,12 +301,19 @@ pub(crate) fn output(session: &Session, arguments: &JsonObject) -> ToolOutcome {
         "outputFile": shell.file,
     });
     state.told |= state.report.is_some();
-    ToolOutcome { meta, structured: Some(structured), ..ToolOutcome::text(out) }
+    ToolOutcome {
+        meta,
+        structured: Some(structured),
+        ..ToolOutcome::text(out)
+    }
 }
 
 /// KillShell: ends a command.
 pub(crate) async fn kill(session: &Session, arguments: &JsonObject) -> ToolOutcome {
-    let id = arguments.get("shell_id").and_then(Value::as_str).unwrap_or_default();
+    let id = arguments
+        .get("shell_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let Some(shell) = session.shells.get(id) else {
         return ToolOutcome::error(format!("No shell found with ID: {id}"));
     };
@@ -294,18 +330,29 @@ pub(crate) async fn kill(session: &Session, arguments: &JsonObject) -> ToolOutco
         state.told = true;
     }
     shell.controller.cancel();
-    let in_time = tokio::time::timeout(KILL_WAIT, ended).await.is_ok() || shell.state.lock().report.is_some();
+    let in_time =
+        tokio::time::timeout(KILL_WAIT, ended).await.is_ok() || shell.state.lock().report.is_some();
     let text = if in_time {
         format!("Successfully killed shell: {id} ({})", shell.command)
     } else {
-        format!("Shell {id} ({}) was told to end and will within moments.", shell.command)
+        format!(
+            "Shell {id} ({}) was told to end and will within moments.",
+            shell.command
+        )
     };
     ToolOutcome::text(text)
 }
 
 /// One sentence for each command that has ended since the model was last told.
 pub(crate) fn notices(session: &Session) -> Vec<String> {
-    let shells: Vec<Arc<Shell>> = session.shells.inner.lock().shells.values().cloned().collect();
+    let shells: Vec<Arc<Shell>> = session
+        .shells
+        .inner
+        .lock()
+        .shells
+        .values()
+        .cloned()
+        .collect();
     let mut notices = Vec::new();
     for shell in shells {
         let mut state = shell.state.lock();
@@ -358,7 +405,10 @@ fn filtered(state: &mut State, unread: &Capture, shown: &str, filter: &Regex) ->
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         state.partial = text.split_off(end);
     }
-    text.lines().filter(|line| filter.is_match(line)).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| filter.is_match(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn short(command: &str) -> String {

@@ -39,7 +39,11 @@ impl Spill {
             .stderr(Output::Capture);
         let handle = sandbox.start(spec).map_err(|error| error.to_string())?;
         let writer = tokio::spawn(handle.wait());
-        Ok(Spill { path, sender, writer })
+        Ok(Spill {
+            path,
+            sender,
+            writer,
+        })
     }
 
     /// Where it is.
@@ -54,7 +58,11 @@ impl Spill {
 
     /// Ends the file.
     pub(crate) async fn finish(self) -> Kept {
-        let Spill { path, sender, writer } = self;
+        let Spill {
+            path,
+            sender,
+            writer,
+        } = self;
         drop(sender);
         match writer.await {
             Ok(report) if report.termination.success() => Kept::Whole(path),

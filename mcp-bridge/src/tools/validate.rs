@@ -24,13 +24,22 @@ pub(crate) fn check(tool: &str, schema: &JsonObject, arguments: &JsonObject) -> 
     if more > 0 {
         faults.push(format!("and {more} more"));
     }
-    Err(format!("InputValidationError: {tool} failed due to the following {noun}:\n{}", faults.join("\n")))
+    Err(format!(
+        "InputValidationError: {tool} failed due to the following {noun}:\n{}",
+        faults.join("\n")
+    ))
 }
 
 fn object(at: &str, schema: &JsonObject, given: &JsonObject, faults: &mut Vec<String>) {
     let none = JsonObject::new();
-    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let required = schema.get("required").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let properties = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .unwrap_or(&none);
+    let required = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     for name in required.iter().filter_map(Value::as_str) {
         if given.get(name).is_none_or(Value::is_null) {
             faults.push(format!("The required parameter `{at}{name}` is missing"));
@@ -50,7 +59,10 @@ fn object(at: &str, schema: &JsonObject, given: &JsonObject, faults: &mut Vec<St
 }
 
 fn parameter(name: &str, schema: &JsonObject, value: &Value, faults: &mut Vec<String>) {
-    let wanted = schema.get("type").and_then(Value::as_str).unwrap_or_default();
+    let wanted = schema
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let fits = match wanted {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
@@ -60,7 +72,11 @@ fn parameter(name: &str, schema: &JsonObject, value: &Value, faults: &mut Vec<St
         _ => true,
     };
     if !fits {
-        let wanted = if wanted == "integer" { "number" } else { wanted };
+        let wanted = if wanted == "integer" {
+            "number"
+        } else {
+            wanted
+        };
         faults.push(format!(
             "The parameter `{name}` type is expected as `{wanted}` but provided as `{}`",
             type_name(value)
@@ -71,7 +87,10 @@ fn parameter(name: &str, schema: &JsonObject, value: &Value, faults: &mut Vec<St
         && !allowed.contains(value)
     {
         let names: Vec<String> = allowed.iter().map(Value::to_string).collect();
-        faults.push(format!("The parameter `{name}` must be one of {}", names.join(", ")));
+        faults.push(format!(
+            "The parameter `{name}` must be one of {}",
+            names.join(", ")
+        ));
     }
     if value.as_str().is_some_and(str::is_empty) && schema.contains_key("minLength") {
         faults.push(format!("The parameter `{name}` must not be empty"));
@@ -81,9 +100,13 @@ fn parameter(name: &str, schema: &JsonObject, value: &Value, faults: &mut Vec<St
     }
     if let Some(items) = value.as_array() {
         if items.is_empty() && schema.contains_key("minItems") {
-            faults.push(format!("The parameter `{name}` must hold at least one element"));
+            faults.push(format!(
+                "The parameter `{name}` must hold at least one element"
+            ));
         }
-        let Some(schema) = schema.get("items").and_then(Value::as_object) else { return };
+        let Some(schema) = schema.get("items").and_then(Value::as_object) else {
+            return;
+        };
         for (index, item) in items.iter().enumerate() {
             match item.as_object() {
                 Some(item) => object(&format!("{name}[{index}]."), schema, item, faults),
@@ -93,19 +116,33 @@ fn parameter(name: &str, schema: &JsonObject, value: &Value, faults: &mut Vec<St
     }
 }
 
-fn number_in_range(name: &str, schema: &JsonObject, wanted: &str, number: f64, faults: &mut Vec<String>) {
+fn number_in_range(
+    name: &str,
+    schema: &JsonObject,
+    wanted: &str,
+    number: f64,
+    faults: &mut Vec<String>,
+) {
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
     if wanted == "integer" && number.fract() != 0.0 {
-        faults.push(format!("The parameter `{name}` must be a whole number, not {number}"));
+        faults.push(format!(
+            "The parameter `{name}` must be a whole number, not {number}"
+        ));
     }
     if let Some(least) = bound("minimum").filter(|least| number < *least) {
-        faults.push(format!("The parameter `{name}` must be at least {least}, not {number}"));
+        faults.push(format!(
+            "The parameter `{name}` must be at least {least}, not {number}"
+        ));
     }
     if let Some(least) = bound("exclusiveMinimum").filter(|least| number <= *least) {
-        faults.push(format!("The parameter `{name}` must be more than {least}, not {number}"));
+        faults.push(format!(
+            "The parameter `{name}` must be more than {least}, not {number}"
+        ));
     }
     if let Some(most) = bound("maximum").filter(|most| number > *most) {
-        faults.push(format!("The parameter `{name}` must be at most {most}, not {number}"));
+        faults.push(format!(
+            "The parameter `{name}` must be at most {most}, not {number}"
+        ));
     }
 }
 
@@ -129,10 +166,26 @@ mod tests {
     #[test]
     fn faults_are_named() {
         for (tool, given, expected) in [
-            (BuiltIn::Bash, json!({"command": "ls", "timeout": 1500.5, "description": null}), ""),
-            (BuiltIn::Bash, json!({}), "The required parameter `command` is missing"),
-            (BuiltIn::Bash, json!({"command": "a", "timeout": 600_001}), "The parameter `timeout` must be at most 600000, not 600001"),
-            (BuiltIn::Bash, json!({"command": "a", "timeout": 0}), "The parameter `timeout` must be more than 0, not 0"),
+            (
+                BuiltIn::Bash,
+                json!({"command": "ls", "timeout": 1500.5, "description": null}),
+                "",
+            ),
+            (
+                BuiltIn::Bash,
+                json!({}),
+                "The required parameter `command` is missing",
+            ),
+            (
+                BuiltIn::Bash,
+                json!({"command": "a", "timeout": 600_001}),
+                "The parameter `timeout` must be at most 600000, not 600001",
+            ),
+            (
+                BuiltIn::Bash,
+                json!({"command": "a", "timeout": 0}),
+                "The parameter `timeout` must be more than 0, not 0",
+            ),
             (
                 BuiltIn::Read,
                 json!({"file_path": "", "limit": 0, "offset": 1.5, "x": 1}),
@@ -147,7 +200,11 @@ mod tests {
                 "The parameter `file_path` type is expected as `string` but provided as `number`\n\
                  The parameter `replace_all` type is expected as `boolean` but provided as `string`",
             ),
-            (BuiltIn::MultiEdit, json!({"file_path": "/a", "edits": []}), "The parameter `edits` must hold at least one element"),
+            (
+                BuiltIn::MultiEdit,
+                json!({"file_path": "/a", "edits": []}),
+                "The parameter `edits` must hold at least one element",
+            ),
             (
                 BuiltIn::MultiEdit,
                 json!({"file_path": "/a", "edits": [{"old_string": "a", "new": "b"}, 3]}),
@@ -172,7 +229,12 @@ mod tests {
     #[test]
     fn many_faults_are_counted() {
         let arguments: JsonObject = (0..5000).map(|n| (format!("p{n}"), json!(1))).collect();
-        let error = check("Bash", catalogue::input_schema(BuiltIn::Bash), &arguments).err().unwrap_or_default();
-        assert!(error.lines().count() < 20 && error.ends_with("and 4991 more"), "{error}");
+        let error = check("Bash", catalogue::input_schema(BuiltIn::Bash), &arguments)
+            .err()
+            .unwrap_or_default();
+        assert!(
+            error.lines().count() < 20 && error.ends_with("and 4991 more"),
+            "{error}"
+        );
     }
 }
