@@ -39,7 +39,7 @@ impl Interp<'_> {
                 let old = self.seed;
                 let seed = match args.first() {
                     Some(e) => self.num(e)?,
-                    None => crate::time::now() as f64,
+                    None => hardshell_cli::time::now() as f64,
                 };
                 self.seed = seed;
                 self.seed_random(seed.to_bits());
@@ -87,7 +87,7 @@ impl Interp<'_> {
                     }
                 }
             }
-            Builtin::Systime => number(crate::time::now() as f64),
+            Builtin::Systime => number(hardshell_cli::time::now() as f64),
             Builtin::Strftime => self.strftime(args),
             Builtin::Mktime => {
                 let text = self.argument_text(&args[0])?;
@@ -96,7 +96,7 @@ impl Interp<'_> {
                     None => false,
                 };
                 let zone = self.zone().clone();
-                number(crate::time::mktime(&text, &zone, utc).map_or(-1.0, |t| t as f64))
+                number(hardshell_cli::time::mktime(&text, &zone, utc).map_or(-1.0, |t| t as f64))
             }
             Builtin::And | Builtin::Or | Builtin::Xor => {
                 let mut result: Option<u64> = None;
@@ -239,8 +239,9 @@ impl Interp<'_> {
 
     // Time.
 
-    fn zone(&mut self) -> &crate::time::Zone {
-        self.zone.get_or_insert_with(crate::time::Zone::local)
+    fn zone(&mut self) -> &hardshell_cli::time::Zone {
+        self.zone
+            .get_or_insert_with(hardshell_cli::time::Zone::local)
     }
 
     fn strftime(&mut self, args: &[Expr]) -> Res<Value> {
@@ -250,14 +251,14 @@ impl Interp<'_> {
         };
         let when = match args.get(1) {
             Some(e) => self.num(e)? as i64,
-            None => crate::time::now(),
+            None => hardshell_cli::time::now(),
         };
         let utc = match args.get(2) {
             Some(e) => self.truth(e)?,
             None => false,
         };
         let zone = self.zone().clone();
-        Ok(Value::text(&crate::time::strftime(
+        Ok(Value::text(&hardshell_cli::time::strftime(
             &format, when, &zone, utc,
         )))
     }

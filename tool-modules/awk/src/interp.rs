@@ -69,7 +69,7 @@ pub struct Interp<'p> {
     pub exit_status: i32,
     pub random: u64,
     pub seed: f64,
-    pub zone: Option<crate::time::Zone>,
+    pub zone: Option<hardshell_cli::time::Zone>,
 }
 
 impl<'p> Interp<'p> {

@@ -16,7 +16,6 @@ mod reader;
 mod record;
 mod streams;
 mod strings;
-mod time;
 mod value;
 
 fn main() {

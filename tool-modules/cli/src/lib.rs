@@ -5,10 +5,14 @@
 //! UTF-8 must survive every command.
 
 mod getopt;
+pub mod glob;
 mod input;
+pub mod mode;
 mod output;
 pub mod process;
 mod size;
+pub mod stat;
+pub mod time;
 
 pub use getopt::{Arg, Item, Opt, Parser};
 pub use input::{Input, open_input};
@@ -131,5 +135,48 @@ pub fn copy_mode(from: &[u8], to: &[u8]) {
     #[cfg(not(unix))]
     if let Ok(stat) = hardshell_sys::stat(path(from)) {
         let _ = hardshell_sys::chmod(path(to), stat.permissions());
+    }
+}
+
+/// A name in quotes for a message, as GNU tools do: curly ones where the
+/// environment says UTF-8.
+pub fn quote(name: &[u8]) -> Vec<u8> {
+    let explicit = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(|v| std::env::var(v).ok())
+        .find(|v| !v.is_empty())
+        .is_some_and(|v| v.to_ascii_uppercase().replace('-', "").contains("UTF8"));
+    let (open, close) = if explicit {
+        ("\u{2018}", "\u{2019}")
+    } else {
+        ("'", "'")
+    };
+    let mut out = open.as_bytes().to_vec();
+    out.extend_from_slice(name);
+    out.extend_from_slice(close.as_bytes());
+    out
+}
+
+/// Joins a folder and a name.
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(folder.len() + name.len() + 1);
+    out.extend_from_slice(folder);
+    if !folder.is_empty() && folder.last() != Some(&b'/') {
+        out.push(b'/');
+    }
+    out.extend_from_slice(name);
+    out
+}
+
+/// The last component of a path, without slashes at its end.
+pub fn base_name(name: &[u8]) -> &[u8] {
+    let mut end = name.len();
+    while end > 1 && name[end - 1] == b'/' {
+        end -= 1;
+    }
+    let name = &name[..end];
+    match name.iter().rposition(|b| *b == b'/') {
+        Some(at) if at + 1 < name.len() => &name[at + 1..],
+        _ => name,
     }
 }

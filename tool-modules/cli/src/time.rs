@@ -324,3 +324,122 @@ mod tests {
         );
     }
 }
+
+/// Reads a date as people write one for `-newermt`, `touch -d` and the like:
+/// `@SECONDS`, `YYYY-MM-DD[ HH:MM[:SS]][Z]`, `now`, `yesterday`,
+/// `N units [ago]`. Seconds since 1970.
+pub fn parse_date(text: &str, zone: &Zone) -> Option<i64> {
+    let text = text.trim();
+    if let Some(seconds) = text.strip_prefix('@') {
+        return seconds.split('.').next()?.parse().ok();
+    }
+    let day = |t: i64| (t + zone.offset).div_euclid(86_400) * 86_400 - zone.offset;
+    match text {
+        "now" => return Some(now()),
+        "today" => return Some(now()),
+        "midnight" => return Some(day(now())),
+        "yesterday" => return Some(now() - 86_400),
+        "tomorrow" => return Some(now() + 86_400),
+        _ => {}
+    }
+    if let Some(relative) = relative(text) {
+        return Some(now() + relative);
+    }
+    let (text, utc) = match text.strip_suffix('Z').or(text.strip_suffix(" UTC")) {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    let text = text.replace('T', " ");
+    let (date, clock) = text.split_once(' ').unwrap_or((&text, "00:00:00"));
+    let date = date.replace('/', "-");
+    let mut parts = date.split('-');
+    let year = parts.next()?;
+    let (year, month, day) = if year.len() == 8 && !date.contains('-') {
+        (
+            year.get(..4)?.parse().ok()?,
+            year.get(4..6)?.parse().ok()?,
+            year.get(6..)?.parse().ok()?,
+        )
+    } else {
+        let year: i64 = year.parse().ok()?;
+        (
+            year,
+            parts.next()?.parse().ok()?,
+            parts.next()?.parse().ok()?,
+        )
+    };
+    let mut clock = clock
+        .split(':')
+        .map(|p| p.split('.').next().unwrap_or("").parse::<i64>());
+    let hour = clock.next()?.ok()?;
+    let minute = clock.next().unwrap_or(Ok(0)).ok()?;
+    let second = clock.next().unwrap_or(Ok(0)).ok()?;
+    if !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || !(0..24).contains(&hour)
+        || !(0..60).contains(&minute)
+        || !(0..=60).contains(&second)
+    {
+        return None;
+    }
+    let time = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some(if utc { time } else { time - zone.offset })
+}
+
+/// `3 days ago`, `-2 hours`, `next week`
+fn relative(text: &str) -> Option<i64> {
+    let mut total = 0i64;
+    let mut any = false;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut at = 0;
+    while at < words.len() {
+        let word = words[at];
+        let (count, unit) = match word {
+            "last" => (-1, *words.get(at + 1)?),
+            "next" => (1, *words.get(at + 1)?),
+            "ago" if any => {
+                total = -total;
+                at += 1;
+                continue;
+            }
+            _ => {
+                let digits = word
+                    .trim_start_matches(['+', '-'])
+                    .bytes()
+                    .take_while(u8::is_ascii_digit)
+                    .count();
+                let sign = usize::from(word.starts_with(['+', '-']));
+                if digits == 0 {
+                    return None;
+                }
+                let count: i64 = word
+                    .get(..sign + digits)?
+                    .trim_start_matches('+')
+                    .parse()
+                    .ok()?;
+                let rest = word.get(sign + digits..)?;
+                if rest.is_empty() {
+                    (count, *words.get(at + 1)?)
+                } else {
+                    at = at.wrapping_sub(1);
+                    (count, rest)
+                }
+            }
+        };
+        let seconds = match unit.trim_end_matches('s') {
+            "sec" | "second" => 1,
+            "min" | "minute" => 60,
+            "hour" => 3600,
+            "day" => 86_400,
+            "week" => 604_800,
+            "fortnight" => 1_209_600,
+            "month" => 2_629_746,
+            "year" => 31_556_952,
+            _ => return None,
+        };
+        total = total.checked_add(count.checked_mul(seconds)?)?;
+        any = true;
+        at = at.wrapping_add(2);
+    }
+    any.then_some(total)
+}
