@@ -40,6 +40,8 @@ enum Command {
     Tidy(tidy::Args),
     /// Measure, and print one table of ratios.
     Bench(jobs::bench::Args),
+    /// Make random calls into the kernel for a while.
+    Fuzz(jobs::bench::FuzzArgs),
     /// Compare the shell and its commands with bash on public case collections.
     Conformance(conformance::Args),
 }
@@ -64,6 +66,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(args) => jobs::demo::run(&root, &args),
         Command::Tidy(args) => tidy::run(&root, &args),
         Command::Bench(args) => jobs::bench::run(&root, &args),
+        Command::Fuzz(args) => jobs::bench::fuzz(&root, &args),
         Command::Conformance(args) => conformance::run(&root, &args),
     }
 }

@@ -43,3 +43,28 @@ pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<()> {
         .quiet()
         .run()
 }
+
+/// Options of `cargo xtask fuzz`.
+#[derive(clap::Args)]
+pub(crate) struct FuzzArgs {
+    /// Passed on: `--seconds N`, `--seed N`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+/// Builds the guest and the fuzzer, and runs it.
+pub(crate) fn fuzz(root: &Root, args: &FuzzArgs) -> anyhow::Result<()> {
+    modules::run(root, &modules::Args::default())?;
+    Cmd::cargo()
+        .args([
+            "run",
+            "--package",
+            "hardshell-benches",
+            "--bin",
+            "hardshell-fuzz",
+            "--",
+        ])
+        .args(&args.rest)
+        .dir(root.dir())
+        .run()
+}
