@@ -1,2 +1,6 @@
-//! sh
-fn main() {}
+//! The program.
+
+fn main() {
+    let status = hardshell_sh::invoke::main();
+    std::process::exit(status);
+}

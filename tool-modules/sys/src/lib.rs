@@ -19,7 +19,7 @@ pub use file::{
 };
 pub use process::{
     Command, Exit, INHERITED_BASE, Termination, blob, exit_status, getpid, getppid,
-    inherited_descriptor, kill, ps, try_wait, try_wait_any, wait, wait_any,
+    inherited_descriptor, kill, ps, spawn_encoded, try_wait, try_wait_any, wait, wait_any,
 };
 pub use signal::{Disposition, Signal, set_disposition, take_signal};
 pub use system::{Limits, RUsage, chdir, getcwd, init, limits, rusage, umask};
