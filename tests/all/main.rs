@@ -9,6 +9,7 @@
 
 mod attacks;
 mod bad_input;
+mod exec;
 mod fuzz;
 mod mcp;
 mod run;
