@@ -84,7 +84,7 @@ pub struct Service {
     first_key: Mutex<Option<FirstKey>>,
     draining: CancellationToken,
     closed: CancellationToken,
-    _lock: File,
+    lock: Mutex<Option<File>>,
 }
 
 /// The tenant of the first start.
@@ -151,7 +151,7 @@ impl Service {
             first_key: Mutex::new(None),
             draining: CancellationToken::new(),
             closed: CancellationToken::new(),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
             config,
         });
         service.first_start().await?;
@@ -551,6 +551,9 @@ impl Service {
         self.tasks.wait().await;
         self.closed.cancel();
         self.store.close().await;
+        // Another server may use the data folder now, even if somebody still holds
+        // this service.
+        self.lock.lock().take();
     }
 
     /// Whether this server can work, and what is amiss.

@@ -18,7 +18,7 @@ use landlock::{
     RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Gid, Pid, Resource, Rlimit, Signal, Uid};
+use rustix::process::{Gid, Resource, Rlimit, Signal, Uid};
 use serde::{Deserialize, Serialize};
 
 /// First argument that turns this executable into the child's launcher.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::home::{Home, HomeInfo, Homes};
-pub(crate) use self::publish::{Published, Unpublished};
+pub(crate) use self::publish::Published;
 use crate::config::{ServiceLimits, SyncConfig};
 use crate::error::Result;
 use crate::ids::{ConversationId, TenantId};

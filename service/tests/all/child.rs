@@ -1,0 +1,1 @@
+//! What the agent child can see and touch.

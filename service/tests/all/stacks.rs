@@ -1,0 +1,122 @@
+//! The two stacks that every case runs on.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use hardshell_service::config::{S3Config, ServiceConfig};
+use secrecy::SecretString;
+
+use crate::servers::{Servers, free_name};
+use crate::{bad, turns};
+
+/// Where one case keeps its things.
+pub struct Stack {
+    data: tempfile::TempDir,
+    agent: tempfile::TempDir,
+    servers: Option<(Arc<Servers>, String)>,
+}
+
+impl Stack {
+    /// SQLite, a folder, leases in the process.
+    pub fn local() -> Arc<Self> {
+        Arc::new(Self { data: tempfile::tempdir().unwrap(), agent: tempfile::tempdir().unwrap(), servers: None })
+    }
+
+    /// PostgreSQL, S3, Redis; a database and prefixes of its own.
+    pub async fn full(servers: &Arc<Servers>) -> Arc<Self> {
+        let name = free_name();
+        servers.create_database(&name).await;
+        let servers = Some((Arc::clone(servers), name));
+        Arc::new(Self { data: tempfile::tempdir().unwrap(), agent: tempfile::tempdir().unwrap(), servers })
+    }
+
+    pub fn config(&self) -> ServiceConfig {
+        let mut config = ServiceConfig { data_dir: self.data.path().join("data"), ..ServiceConfig::default() };
+        config.agent.run_dir = Some(self.agent.path().to_owned());
+        if let Some((servers, name)) = &self.servers {
+            config.database.url = Some(SecretString::from(servers.database_url(name)));
+            config.database.max_connections = 4;
+            config.lease.redis_url = Some(SecretString::from(servers.redis_url()));
+            config.lease.prefix = name.clone();
+            config.objects.s3 = Some(S3Config {
+                bucket: servers.bucket().into(),
+                region: "us-east-1".into(),
+                endpoint: Some(servers.s3_url()),
+                access_key_id: Some("key".into()),
+                secret_access_key: Some(SecretString::from("secret")),
+                session_token: None,
+                prefix: Some(name.clone()),
+                allow_http: true,
+            });
+        }
+        config
+    }
+
+    /// A second server on the same stack: its own disk, if the stack allows more
+    /// than one.
+    pub fn second_config(&self) -> ServiceConfig {
+        let mut config = self.config();
+        config.data_dir = self.data.path().join("second");
+        config.agent.run_dir = Some(self.data.path().join("second-agent"));
+        config
+    }
+}
+
+type Case = fn(Arc<Stack>) -> BoxFuture<'static, ()>;
+
+macro_rules! cases {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        const CASES: &[(&str, Case)] =
+            &[$((concat!(stringify!($module), "::", stringify!($name)), |stack| Box::pin($module::$name(stack)))),*];
+
+        mod local {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    crate::$module::$name(super::Stack::local()).await;
+                }
+            )*
+        }
+    };
+}
+
+cases! {
+    turns::a_run_stores_files_and_the_next_turn_knows_them,
+    turns::a_client_that_leaves_misses_nothing,
+    turns::without_a_workspace_nothing_is_kept,
+    turns::an_idempotency_key_starts_one_run,
+    turns::one_run_per_conversation,
+    turns::a_cancelled_run_keeps_its_files,
+    turns::partial_text_is_taken_back,
+    turns::a_users_files_are_there,
+    turns::another_tenant_sees_nothing,
+    turns::a_budget_ends_the_run,
+    turns::time_ends_the_run,
+    turns::turns_end_the_run,
+    bad::a_missing_agent_is_refused,
+    bad::an_agent_that_dies_is_told,
+    bad::tools_that_cannot_be_reached_are_told,
+    bad::the_models_errors_are_told,
+    bad::a_full_context_is_refused,
+    bad::wrong_keys_are_refused,
+}
+
+/// One test for all: the servers are started once.
+#[test]
+fn every_case_on_postgres_redis_and_s3() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let only = std::env::var("CASE").ok();
+    runtime.block_on(async {
+        let servers = Servers::start().await;
+        let mut failed = Vec::new();
+        for (name, case) in CASES.iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))) {
+            let stack = Stack::full(&servers).await;
+            let outcome = tokio::spawn(case(stack)).await;
+            println!("{name}: {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+            if outcome.is_err() {
+                failed.push(*name);
+            }
+        }
+        assert!(failed.is_empty(), "failed on PostgreSQL, Redis and S3: {failed:?}");
+    });
+}
