@@ -88,6 +88,7 @@ static UTILITIES: &[(&str, Main)] = &[
 ];
 
 fn main() {
+    hardshell_sys::init();
     std::process::exit(run());
 }
 
