@@ -216,10 +216,12 @@ impl Program {
     /// Compiles a program with these global variables, or says what is wrong
     /// with it: the lines of the message without `jq: `.
     pub fn new(
-        code: &str,
+        original: &str,
         vars: Vec<(String, Val)>,
         library: &[std::path::PathBuf],
     ) -> Result<Self, Vec<String>> {
+        let rewritten = crate::rewrite::rewrite(original);
+        let code = rewritten.as_str();
         let prelude = parse_prelude();
         let defs = jaq_core::defs()
             .chain(jaq_std::defs())

@@ -5,6 +5,7 @@ mod engine;
 mod errors;
 mod input;
 mod output;
+mod rewrite;
 mod stream;
 mod yaml;
 mod yq;
