@@ -14,7 +14,7 @@ use super::state::App;
 ///
 /// Not needed before `POST /execute`, which makes one by itself; useful to upload files first.
 #[utoipa::path(
-    post, path = "/conversations", tag = "conversations", request_body = dto::NewConversation,
+    post, path = "/conversations", tag = "conversations", operation_id = "createConversation", request_body = dto::NewConversation,
     responses(
         (status = 201, body = dto::Conversation),
         (status = 400, response = super::openapi::Failure),
@@ -39,7 +39,7 @@ pub(crate) async fn create(
 ///
 /// Newest first.
 #[utoipa::path(
-    get, path = "/conversations", tag = "conversations", params(dto::PageQuery),
+    get, path = "/conversations", tag = "conversations", operation_id = "listConversations", params(dto::PageQuery),
     responses(
         (status = 200, body = dto::Page<dto::Conversation>),
         (status = 400, response = super::openapi::Failure),
@@ -62,7 +62,7 @@ pub(crate) async fn list(
 ///
 /// With its usage and one page of its messages, oldest first.
 #[utoipa::path(
-    get, path = "/conversations/{id}", tag = "conversations",
+    get, path = "/conversations/{id}", tag = "conversations", operation_id = "getConversation",
     params(("id" = String, Path, description = "Id of the conversation."), dto::PageQuery),
     responses(
         (status = 200, body = dto::ConversationWithMessages),
@@ -92,7 +92,7 @@ pub(crate) async fn get(
 ///
 /// With its messages and files. Refused while it runs.
 #[utoipa::path(
-    delete, path = "/conversations/{id}", tag = "conversations",
+    delete, path = "/conversations/{id}", tag = "conversations", operation_id = "deleteConversation",
     params(("id" = String, Path, description = "Id of the conversation.")),
     responses(
         (status = 204, description = "It is gone."),

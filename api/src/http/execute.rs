@@ -28,7 +28,7 @@ pub(crate) const CONVERSATION: HeaderName = HeaderName::from_static("hardshell-c
 /// asks for `application/json`, with the run's id alone. A connection that ends does not end the
 /// run: reconnect at `/executions/{id}/events`. Every event type is described in docs/api.md.
 #[utoipa::path(
-    post, path = "/execute", tag = "runs", request_body = dto::Execute,
+    post, path = "/execute", tag = "runs", operation_id = "startRun", request_body = dto::Execute,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat: the same key gives the same run.")),
     responses(
         (status = 200, description = "The events of the run.", content_type = "text/event-stream", body = String,
@@ -113,7 +113,7 @@ pub(crate) struct After {
 ///
 /// Its events from the beginning, or after `Last-Event-ID` (or `?after=`); ends after the last.
 #[utoipa::path(
-    get, path = "/executions/{id}/events", tag = "runs",
+    get, path = "/executions/{id}/events", tag = "runs", operation_id = "followRun",
     params(("id" = String, Path, description = "Id of the run."), After, ("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen.")),
     responses(
         (status = 200, description = "The events of the run.", content_type = "text/event-stream", body = String),

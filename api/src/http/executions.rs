@@ -13,7 +13,7 @@ use super::state::App;
 ///
 /// Newest first.
 #[utoipa::path(
-    get, path = "/executions", tag = "runs", params(dto::ExecutionsQuery),
+    get, path = "/executions", tag = "runs", operation_id = "listRuns", params(dto::ExecutionsQuery),
     responses(
         (status = 200, body = dto::Page<dto::Execution>),
         (status = 400, response = super::openapi::Failure),
@@ -38,7 +38,7 @@ pub(crate) async fn list(
 
 /// Read a run
 #[utoipa::path(
-    get, path = "/executions/{id}", tag = "runs", params(("id" = String, Path, description = "Id of the run.")),
+    get, path = "/executions/{id}", tag = "runs", operation_id = "getRun", params(("id" = String, Path, description = "Id of the run.")),
     responses(
         (status = 200, body = dto::Execution),
         (status = 401, response = super::openapi::Failure),
@@ -60,7 +60,7 @@ pub(crate) async fn get(
 /// Its processes end at once; what its workspace holds is kept. Cancelling a run that has ended
 /// changes nothing.
 #[utoipa::path(
-    post, path = "/executions/{id}/cancel", tag = "runs", params(("id" = String, Path, description = "Id of the run.")),
+    post, path = "/executions/{id}/cancel", tag = "runs", operation_id = "cancelRun", params(("id" = String, Path, description = "Id of the run.")),
     responses(
         (status = 200, description = "The run as it stands.", body = dto::Execution),
         (status = 401, response = super::openapi::Failure),

@@ -30,7 +30,7 @@ pub(crate) struct Files {
 
 /// List files
 #[utoipa::path(
-    get, path = "/conversations/{id}/files", tag = "files",
+    get, path = "/conversations/{id}/files", tag = "files", operation_id = "listFiles",
     params(("id" = String, Path, description = "Id of the conversation.")),
     responses(
         (status = 200, body = Files),
@@ -53,7 +53,7 @@ pub(crate) async fn list(
 
 /// Download a file
 #[utoipa::path(
-    get, path = "/conversations/{id}/files/{path}", tag = "files",
+    get, path = "/conversations/{id}/files/{path}", tag = "files", operation_id = "downloadFile",
     params(("id" = String, Path, description = "Id of the conversation."), ("path" = String, Path, description = "Path below the workspace; may hold slashes.")),
     responses(
         (status = 200, description = "The file's bytes.", content_type = "application/octet-stream", body = Vec<u8>),
@@ -88,7 +88,7 @@ pub(crate) async fn download(
 ///
 /// The body is the file, whatever its content type says.
 #[utoipa::path(
-    put, path = "/conversations/{id}/files/{path}", tag = "files",
+    put, path = "/conversations/{id}/files/{path}", tag = "files", operation_id = "uploadFile",
     params(("id" = String, Path, description = "Id of the conversation."), ("path" = String, Path, description = "Path below the workspace; may hold slashes.")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
@@ -155,7 +155,7 @@ pub(crate) async fn upload(
 
 /// Delete a file
 #[utoipa::path(
-    delete, path = "/conversations/{id}/files/{path}", tag = "files",
+    delete, path = "/conversations/{id}/files/{path}", tag = "files", operation_id = "deleteFile",
     params(("id" = String, Path, description = "Id of the conversation."), ("path" = String, Path, description = "Path below the workspace; may hold slashes.")),
     responses(
         (status = 204, description = "It is gone."),
@@ -179,7 +179,7 @@ pub(crate) async fn delete(
 ///
 /// As one tar archive.
 #[utoipa::path(
-    get, path = "/conversations/{id}/archive", tag = "files",
+    get, path = "/conversations/{id}/archive", tag = "files", operation_id = "downloadArchive",
     params(("id" = String, Path, description = "Id of the conversation.")),
     responses(
         (status = 200, description = "A tar archive of the files.", content_type = "application/x-tar", body = Vec<u8>),

@@ -52,7 +52,7 @@ impl From<Finding> for Check {
 }
 
 /// Liveness
-#[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", tag = "operations", operation_id = "health", security(()), responses((status = 200, body = Health)))]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health {
         status: "ok",
@@ -64,7 +64,7 @@ pub(crate) async fn healthz() -> Json<Health> {
 ///
 /// Not ready while the server goes down, or when something that it needs cannot be reached.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operations", security(()),
+    get, path = "/readyz", tag = "operations", operation_id = "readiness", security(()),
     responses((status = 200, body = Ready), (status = 503, description = "Not ready.", body = Ready))
 )]
 pub(crate) async fn readyz(State(app): State<App>) -> Response {
@@ -92,7 +92,7 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
 
 /// Figures in Prometheus' text format
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations", security(()),
+    get, path = "/metrics", tag = "operations", operation_id = "metrics", security(()),
     responses((status = 200, content_type = "text/plain", body = String), (status = 404, response = super::openapi::Failure))
 )]
 pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {

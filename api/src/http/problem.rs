@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hardshell_service::{ErrorKind, ServiceError};
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -159,31 +159,16 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
         .map(|id| id.0.clone());
     let mut response = next.run(request).await;
     let status = response.status();
-    let problem = response.extensions_mut().remove::<Problem>();
-    let problem = match problem {
-        Some(problem) => problem,
-        None if is_plain_error(&response) => match status {
-            StatusCode::NOT_FOUND => Problem::not_found(
-                "There is nothing at this path; /openapi.json lists what there is.",
-            ),
-            StatusCode::METHOD_NOT_ALLOWED => {
-                let allowed = response
-                    .headers()
-                    .get(ALLOW)
-                    .and_then(|v| v.to_str().ok())
-                    .unwrap_or("another method");
-                let detail = format!("{method} is not allowed here; allowed: {allowed}.");
-                Problem::new(status, "method_not_allowed", detail)
-            }
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                Problem::too_large("The body is larger than it may be.")
-            }
-            status => Problem::new(
-                status,
-                "http_error",
-                status.canonical_reason().unwrap_or("Error"),
-            ),
-        },
+    let (response, problem) = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => (response, problem),
+        None if is_plain_error(&response) => {
+            let (parts, body) = response.into_parts();
+            // What a library of ours answers in a short plain text, and the framework in none.
+            let said = axum::body::to_bytes(body, 4096).await.unwrap_or_default();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            let problem = plain(status, method.as_str(), &said);
+            (Response::from_parts(parts, Body::empty()), problem)
+        }
         None => return response,
     };
     let problem = Problem {
@@ -199,7 +184,8 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         parts
             .headers
-            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            .entry(WWW_AUTHENTICATE)
+            .or_insert(HeaderValue::from_static("Bearer"));
     }
     let mut body = Json(&problem).into_response();
     parts.headers.remove(CONTENT_TYPE);
@@ -212,6 +198,43 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
     }
     *body.status_mut() = parts.status;
     body.map(Body::new)
+}
+
+/// A problem of an error that was written without one.
+fn plain(status: StatusCode, method: &str, said: &str) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND if said.is_empty() => {
+            return Problem::not_found(
+                "There is nothing at this path; /openapi.json lists what there is.",
+            );
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = format!("{method} is not allowed here; the Allow header lists what is.");
+            return Problem::new(status, "method_not_allowed", detail);
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "The body is larger than it may be."),
+        StatusCode::UNAUTHORIZED => ("unauthenticated", "A key is needed."),
+        StatusCode::FORBIDDEN => ("forbidden", "This is not allowed."),
+        StatusCode::NOT_FOUND => ("not_found", "There is nothing of that name."),
+        StatusCode::NOT_ACCEPTABLE => (
+            "not_acceptable",
+            "The answer has another type than the client accepts.",
+        ),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("unsupported_media_type", "The body has the wrong type.")
+        }
+        StatusCode::TOO_MANY_REQUESTS => ("rate_limited", "Too many requests."),
+        StatusCode::SERVICE_UNAVAILABLE => ("unavailable", "The server cannot do this now."),
+        status if status.is_client_error() => ("invalid_request", "The request is wrong."),
+        _ => ("internal", "The server failed; the cause is in its log."),
+    };
+    // Texts of our own libraries are for clients; those of a failure are for the log.
+    let detail = if said.is_empty() || status == StatusCode::INTERNAL_SERVER_ERROR {
+        detail
+    } else {
+        said.trim()
+    };
+    Problem::new(status, code, detail)
 }
 
 /// An error that the framework wrote: no body of ours has this shape.
