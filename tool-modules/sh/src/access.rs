@@ -308,7 +308,7 @@ impl Shell {
                     return None;
                 }
                 let mut names: Vec<Vec<u8>> = self.st.frames.iter().rev().map(|f| f.name.to_vec()).collect();
-                if self.mode != crate::shell::Mode::Command {
+                if self.mode == crate::shell::Mode::Script {
                     names.push(b"main".to_vec());
                 }
                 list(names)
@@ -400,7 +400,7 @@ impl Shell {
             match self.resolve(name) {
                 None => {
                     self.error([b"warning: ", name, b": circular name reference"].concat());
-                    return Ok(());
+                    return Err(self.abort(1));
                 }
                 Some(t) if t == name => {
                     // A nameref that names nothing yet: the value becomes the name.
@@ -678,6 +678,11 @@ impl Shell {
                 Some(v) => self.vars_mut().insert(name, v),
                 None => self.vars_mut().remove(&name),
             };
+            return;
+        }
+        if current.is_some() && holder == current {
+            // A local stays one, without a value.
+            self.put(name, Var { val: Val::Unset, attrs: 0, bare: false });
             return;
         }
         self.vars_mut().remove(name);

@@ -100,7 +100,8 @@ impl Shell {
         if !keep {
             self.put(b"PWD", Var { val: Val::Str(Rc::new(cwd)), attrs: EXPORT, bare: false });
         }
-        if self.raw_var(b"OLDPWD").is_none() {
+        let old = self.get(b"OLDPWD");
+        if !old.is_some_and(|o| os::stat(&o).is_ok_and(|s| s.is_dir())) {
             self.put(b"OLDPWD", Var { val: Val::Unset, attrs: EXPORT, bare: false });
         }
         let level = self.get(b"SHLVL").and_then(|t| crate::strs::parse_int(&t)).unwrap_or(0).clamp(0, 998) + 1;
@@ -357,11 +358,6 @@ impl Shell {
             self.warn(&mut p);
             match self.run_list(&list) {
                 Ok(s) => status = s,
-                Err(Unwind::Abort) => {
-                    self.unwind_frames();
-                    let status = self.st.status;
-                    return self.finish(status);
-                }
                 Err(u) => match self.top(u) {
                     Some(s) => return self.finish(s),
                     None => status = self.st.status,

@@ -153,7 +153,7 @@ impl Printer {
         for (body, delim) in std::mem::take(&mut self.heres) {
             self.put(&body);
             self.put(&delim);
-            self.put("\n");
+            self.put("\n\n");
         }
     }
 
@@ -162,7 +162,12 @@ impl Printer {
         self.indent += 4;
         let n = l.0.len();
         for (i, it) in l.0.iter().enumerate() {
-            self.line();
+            // What follows a background job stays on its line.
+            if i > 0 && l.0.get(i - 1).is_some_and(|p| p.background) {
+                self.put(" ");
+            } else {
+                self.line();
+            }
             self.item(it);
             if it.background {
                 self.put(" &");
@@ -204,7 +209,14 @@ impl Printer {
         }
         for (i, c) in p.cmds.iter().enumerate() {
             if i > 0 {
-                self.put(" | ");
+                if self.heres.is_empty() {
+                    self.put(" | ");
+                } else {
+                    self.put(" |\n");
+                    self.flush_heres();
+                    self.out.pop();
+                    self.put("  ");
+                }
             }
             self.command(c);
         }
@@ -235,7 +247,22 @@ impl Printer {
             }
             Kind::Subshell(l) => {
                 self.put("( ");
-                self.inline(l);
+                for (i, it) in l.0.iter().enumerate() {
+                    if i > 0 {
+                        if l.0.get(i - 1).is_some_and(|p| p.background) {
+                            self.put(" ");
+                        } else {
+                            if self.heres.is_empty() {
+                                self.put(";");
+                            }
+                            self.line();
+                        }
+                    }
+                    self.item(it);
+                    if it.background {
+                        self.put(" &");
+                    }
+                }
                 self.put(" )");
             }
             Kind::Group(l) => {
@@ -263,7 +290,9 @@ impl Printer {
             }
             Kind::ArithFor(f) => {
                 self.put("for ((");
-                let text = |t: &Option<crate::ast::ArithText>| t.as_ref().map(|t| word(&t.word)).unwrap_or_else(|| b"1".to_vec());
+                let text = |t: &Option<crate::ast::ArithText>| {
+                    t.as_ref().map(|t| word(&t.word).trim_ascii_start().to_vec()).unwrap_or_else(|| b"1".to_vec())
+                };
                 self.put(text(&f.init));
                 self.put("; ");
                 self.put(text(&f.cond));
@@ -290,6 +319,7 @@ impl Printer {
                     }
                     self.put(")");
                     if arm.body.0.is_empty() {
+                        self.put("\n");
                         self.line();
                     } else {
                         self.block(&arm.body, false);
@@ -433,7 +463,7 @@ impl Printer {
     }
 
     fn function(&mut self, d: &FuncDef) {
-        if !d.name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'+')) {
+        if crate::builtins::KEYWORDS.iter().any(|k| k.as_bytes() == &*d.name) {
             self.put("function ");
         }
         self.put(&d.name);
@@ -467,6 +497,7 @@ impl Printer {
             self.put("\n");
             self.flush_heres();
             self.out.pop();
+            self.out.pop();
         }
         self.out
     }
@@ -496,6 +527,20 @@ pub fn command_line(c: &Command) -> Vec<u8> {
             p.put("case ");
             p.put(word(&k.word));
             p.put(" in ");
+        }
+        Kind::For(f) | Kind::Select(f) => {
+            p.put(if matches!(c.kind, Kind::For(_)) { "for " } else { "select " });
+            p.put(&f.var);
+            p.put(" in");
+            match &f.words {
+                Some(ws) => {
+                    for w in ws {
+                        p.put(" ");
+                        p.put(word(w));
+                    }
+                }
+                None => p.put(" \"$@\""),
+            }
         }
         _ => p.command(c),
     }

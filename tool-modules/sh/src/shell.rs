@@ -120,6 +120,8 @@ pub struct State {
     pub last_bg: Option<u32>,
     /// `$_`
     pub last_arg: Rc<Vec<u8>>,
+    /// The logical working directory, whatever `PWD` says.
+    pub cwd: Option<Rc<Vec<u8>>>,
     /// The directory stack below the current directory.
     pub dirs: Rc<Vec<Vec<u8>>>,
     /// State of `$RANDOM`.
@@ -189,7 +191,7 @@ pub struct Shell {
     /// This process is a subshell of its own.
     pub child: bool,
     /// Parsed texts of traps, `eval` and prompts.
-    pub parsed: HashMap<Vec<u8>, Rc<crate::ast::List>>,
+    pub parsed: HashMap<Vec<u8>, (u32, Rc<crate::ast::List>)>,
     /// The builtin being run, for its error messages.
     pub builtin: &'static str,
     /// When this shell started, nanoseconds since 1970.
@@ -198,6 +200,8 @@ pub struct Shell {
     pub arith_unwind: Option<Unwind>,
     /// Some signal has a trap: the kernel must be asked.
     pub catching: bool,
+    /// In a trap: the depth of calls at which `LINENO` stays that of the command before it.
+    pub frozen: Option<usize>,
     /// `PIPESTATUS`
     pub pipestatus: Vec<i32>,
     /// The redirections of a compound command failed.
@@ -253,6 +257,7 @@ impl Shell {
             status: 0,
             last_bg: None,
             last_arg: Rc::default(),
+            cwd: None,
             dirs: Rc::default(),
             random: 0,
             seconds_base: 0,
@@ -292,6 +297,7 @@ impl Shell {
             started_ns: os::now_ns(),
             arith_unwind: None,
             catching: false,
+            frozen: None,
             pipestatus: vec![0],
             redirect_failed: false,
             err_frame: None,
@@ -304,6 +310,13 @@ impl Shell {
             mask_changed: None,
             trace_level: 0,
             keep_command: false,
+        }
+    }
+
+    /// A command on this line is about to run.
+    pub fn at_line(&mut self, line: u32) {
+        if self.frozen != Some(self.st.frames.len()) {
+            self.line = line;
         }
     }
 

@@ -145,6 +145,9 @@ pub fn trim(s: &[u8]) -> &[u8] {
 
 /// In single quotes, as `set` and `alias` print.
 pub fn single_quote(s: &[u8]) -> Vec<u8> {
+    if s == b"'" {
+        return b"\\'".to_vec();
+    }
     let mut out = vec![b'\''];
     for b in s {
         if *b == b'\'' {

@@ -4,7 +4,7 @@ use crate::opts;
 use crate::os;
 use crate::shell::{Ex, Shell};
 use crate::strs::parse_int;
-use crate::vars::{EXPORT, Val, Var};
+use crate::vars::{Val, Var};
 use std::rc::Rc;
 
 /// `base/path` with `.` and `..` taken out by text, as `cd -L` does.
@@ -34,10 +34,15 @@ pub(crate) fn logical(base: &[u8], path: &[u8]) -> Vec<u8> {
 impl Shell {
     /// The logical working directory.
     pub(crate) fn pwd(&mut self) -> Vec<u8> {
-        match self.get(b"PWD") {
+        if let Some(p) = &self.st.cwd {
+            return p.to_vec();
+        }
+        let cwd = match self.get(b"PWD") {
             Some(p) if p.first() == Some(&b'/') => p.to_vec(),
             _ => os::getcwd().unwrap_or_else(|_| b"/".to_vec()),
-        }
+        };
+        self.st.cwd = Some(Rc::new(cwd.clone()));
+        cwd
     }
 
     /// Goes there; sets `PWD` and `OLDPWD`.
@@ -54,13 +59,14 @@ impl Shell {
         }
         let now = if physical { os::getcwd()? } else { target };
         self.moves += 1;
+        self.st.cwd = Some(Rc::new(now.clone()));
         self.set_dir(b"OLDPWD", old);
         self.set_dir(b"PWD", now.clone());
         Ok(now)
     }
 
     fn set_dir(&mut self, name: &[u8], value: Vec<u8>) {
-        let attrs = self.raw_var(name).map_or(EXPORT, |v| v.attrs);
+        let attrs = self.raw_var(name).map_or(0, |v| v.attrs);
         self.put(name, Var { val: Val::Str(Rc::new(value)), attrs, bare: false });
     }
 }

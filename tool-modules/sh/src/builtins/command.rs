@@ -85,7 +85,7 @@ fn own_file(sh: &mut Shell, path: &[u8]) -> os::Res<Vec<u8>> {
 pub(super) fn builtin(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let skip = if args.get(1).is_some_and(|a| a == b"--") { 2 } else { 1 };
     let Some(name) = args.get(skip) else { return Ok(0) };
-    match super::find(name) {
+    match sh.builtin(name) {
         Some(b) => {
             shift_arrays(sh, skip);
             sh.run_builtin(b, args.get(skip..).unwrap_or_default())
@@ -339,6 +339,7 @@ pub(super) fn hash(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         if has(b't') {
             match sh.st.hash.get(n).map(|(p, _)| p.clone()) {
+                Some(path) if has(b'l') => sh.say([b"builtin hash -p ", path.as_slice(), b" ", n, b"\n"].concat()),
                 Some(path) => {
                     if names.len() > 1 {
                         sh.say([n.as_slice(), b"\t"].concat());
@@ -452,7 +453,7 @@ pub(super) fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             Err(Unwind::Exit)
         }
         Err(os::Errno::NOEXEC) => {
-            let status = sh.run_script_file(&path, &rest);
+            let status = sh.run_script_file(&path, &rest, &env);
             sh.st.status = status;
             Err(Unwind::Exit)
         }

@@ -17,6 +17,7 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let word = args.get(p.rest).cloned().unwrap_or_default();
     let mut out: Vec<Vec<u8>> = Vec::new();
     let (mut prefix, mut suffix, mut filter) = (Vec::new(), Vec::new(), None);
+    let mut extra: Vec<Vec<u8>> = Vec::new();
     for (l, _, arg) in &p.opts {
         let arg = arg.clone().unwrap_or_default();
         match l {
@@ -25,9 +26,7 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             b'X' => filter = Some(arg),
             b'o' => match arg.as_slice() {
                 b"bashdefault" | b"default" | b"dirnames" | b"filenames" | b"noquote" | b"nosort" | b"nospace" | b"plusdirs" => {
-                    if arg == b"dirnames" || arg == b"plusdirs" {
-                        out.extend(files(&word, true));
-                    }
+                    extra.push(arg);
                 }
                 _ => {
                     sh.berr([arg.as_slice(), b": invalid option name"].concat());
@@ -59,6 +58,9 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                     out.extend(text.split(|b| *b == b'\n').filter(|w| !w.is_empty()).map(<[u8]>::to_vec));
                 } else if let Some((def, _)) = sh.st.funcs.get(arg.as_slice()).cloned() {
                     sh.unset(b"COMPREPLY");
+                    sh.berr("warning: -F option may not work as you expect");
+                    sh.set(b"COMP_KEY", b"0".to_vec())?;
+                    sh.set(b"COMP_TYPE", b"0".to_vec())?;
                     let call = vec![arg.clone(), b"compgen".to_vec(), word.clone(), Vec::new()];
                     sh.call_function(&def, &call)?;
                     out.extend(sh.elements(b"COMPREPLY").into_iter().map(|t| t.to_vec()));
@@ -97,7 +99,7 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
     }
     if let Some(f) = filter {
-        let (keep, f) = match f.strip_prefix(b"!") {
+        let (keep, f) = match f.strip_prefix(b"!").filter(|f| !(f.starts_with(b"(") && sh.shopt(crate::opts::EXTGLOB))) {
             Some(f) => (true, f.to_vec()),
             None => (false, f),
         };
@@ -108,9 +110,21 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         let pat = Pattern::new(&text, true, false);
         out.retain(|w| pat.matches(w) == keep);
     }
-    let any = !out.is_empty();
+    let has = |n: &[u8]| extra.iter().any(|e| e == n);
+    let mut any = !out.is_empty();
     for w in out {
         sh.say([prefix.as_slice(), &w, &suffix, b"\n"].concat());
+    }
+    let more = if has(b"plusdirs") || (!any && has(b"dirnames")) {
+        files(&word, true)
+    } else if !any && (has(b"default") || has(b"bashdefault")) {
+        files(&word, false)
+    } else {
+        Vec::new()
+    };
+    any |= !more.is_empty();
+    for w in more {
+        sh.say([w.as_slice(), b"\n"].concat());
     }
     Ok(i32::from(!any))
 }
@@ -122,7 +136,7 @@ fn files(word: &[u8], dirs_only: bool) -> Vec<Vec<u8>> {
     let Ok(entries) = os::read_dir(if dir.is_empty() { b"." } else { dir }) else { return Vec::new() };
     let mut out: Vec<Vec<u8>> = entries
         .into_iter()
-        .filter(|e| e.name.starts_with(base) && (e.name.first() != Some(&b'.') || base.first() == Some(&b'.')))
+        .filter(|e| e.name.starts_with(base))
         .map(|e| [dir, &e.name].concat())
         .filter(|p| !dirs_only || os::stat(p).is_ok_and(|s| s.is_dir()))
         .collect();
@@ -203,18 +217,20 @@ pub(super) fn complete(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let has = |l: u8| p.opts.iter().any(|(o, ..)| *o == l);
     let names = args.get(p.rest..).unwrap_or_default();
     if has(b'r') {
+        for (l, key) in [(b'D', b"-D"), (b'E', b"-E"), (b'I', b"-I")] {
+            if has(l) {
+                Rc::make_mut(&mut sh.st.completions).remove(key.as_slice());
+                return Ok(0);
+            }
+        }
         if names.is_empty() {
             sh.st.completions = Rc::default();
             return Ok(0);
         }
-        let mut status = 0;
         for n in names {
-            if Rc::make_mut(&mut sh.st.completions).remove(n).is_none() {
-                sh.berr([n.as_slice(), b": no completion specification"].concat());
-                status = 1;
-            }
+            Rc::make_mut(&mut sh.st.completions).remove(n);
         }
-        return Ok(status);
+        return Ok(0);
     }
     let special: Option<&[u8]> = if has(b'D') {
         Some(b"-D")
@@ -240,7 +256,29 @@ pub(super) fn complete(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         return Ok(status);
     }
-    // The options in the order in which bash prints them.
+    // The options in the order in which bash prints them, actions by their letters.
+    let mut p = p;
+    for (o, _, arg) in &mut p.opts {
+        let letter = match arg.as_deref() {
+            Some(b"alias") => b'a',
+            Some(b"builtin") => b'b',
+            Some(b"command") => b'c',
+            Some(b"directory") => b'd',
+            Some(b"export") => b'e',
+            Some(b"file") => b'f',
+            Some(b"group") => b'g',
+            Some(b"job") => b'j',
+            Some(b"keyword") => b'k',
+            Some(b"service") => b's',
+            Some(b"user") => b'u',
+            Some(b"variable") => b'v',
+            _ => continue,
+        };
+        if *o == b'A' {
+            *o = letter;
+            *arg = None;
+        }
+    }
     let mut spec = Vec::new();
     for l in *b"oabcdefgjksuvAGWPSXFC" {
         for (o, _, arg) in &p.opts {

@@ -111,6 +111,7 @@ fn run(sh: &mut Shell, args: &[Vec<u8>], who: Who) -> Ex {
     }
     if f.on & LOWER != 0 && f.on & UPPER != 0 {
         f.on &= !(LOWER | UPPER);
+        f.off |= LOWER | UPPER;
     }
     match who {
         Who::Export if f.off & EXPORT == 0 => f.on |= EXPORT,
@@ -175,8 +176,8 @@ fn one(sh: &mut Shell, arg: &[u8], array: Option<&Assign>, f: &Flags, who: Who) 
         if inherit && let Some(v) = outer {
             let v = Var { attrs: v.attrs & !NAMEREF, ..v };
             sh.put(&name, v);
-        } else if let Some(v) = outer.filter(|v| v.has(EXPORT) && is_temporary(sh, &name)) {
-            sh.put(&name, v);
+        } else if outer.is_some_and(|v| v.has(EXPORT)) {
+            sh.put(&name, Var { val: Val::Unset, attrs: EXPORT, bare: false });
         }
     } else if f.global && in_function {
         // The global lies under the locals: take it up, work on it, put it back.
@@ -201,11 +202,6 @@ fn one(sh: &mut Shell, arg: &[u8], array: Option<&Assign>, f: &Flags, who: Who) 
 /// A read-only global may not be hidden by a local? bash forbids it.
 fn is_global_readonly(sh: &Shell, name: &[u8]) -> bool {
     !sh.st.frames.iter().any(|f| f.saved.iter().any(|(n, _)| &**n == name))
-}
-
-/// A variable from `x=1 function`: the local takes its value over.
-fn is_temporary(_sh: &Shell, _name: &[u8]) -> bool {
-    false
 }
 
 type Lifted = Option<(usize, usize)>;
@@ -264,7 +260,11 @@ fn apply(
         // Nothing to take away.
     }
     if let Some(v) = &old {
-        if f.assoc && matches!(v.val, Val::Arr(_)) {
+        if f.assoc && matches!(v.val, Val::Arr(_)) && array.is_some() {
+            sh.error([name, b": cannot convert indexed to associative array"].concat());
+            return Err(sh.abort(1));
+        }
+        if f.assoc && matches!(v.val, Val::Arr(_)) && who != Who::Readonly {
             sh.berr([name, b": cannot convert indexed to associative array"].concat());
             return Ok(1);
         }
@@ -314,8 +314,10 @@ fn apply(
     if f.on & UPPER != 0 {
         v.attrs &= !LOWER;
     }
-    let is_array = f.array || (array.is_some() && !f.assoc) || (sub.is_some() && !f.assoc);
-    if f.assoc && !matches!(v.val, Val::Assoc(_)) {
+    let f_array = f.array && !(who == Who::Readonly && !changes);
+    let f_assoc = f.assoc && !(who == Who::Readonly && !changes);
+    let is_array = f_array || (array.is_some() && !f.assoc) || (sub.is_some() && !f.assoc);
+    if f_assoc && !matches!(v.val, Val::Assoc(_)) {
         let mut a = Assoc::default();
         if let Val::Str(s) = &v.val {
             a.set(b"0".to_vec(), s.clone());
@@ -423,7 +425,7 @@ fn list(sh: &mut Shell, f: &Flags, who: Who, bare: bool) -> Ex {
         if f.array && !matches!(v.val, Val::Arr(_)) || f.assoc && !matches!(v.val, Val::Assoc(_)) {
             continue;
         }
-        if bare && matches!(who, Who::Declare | Who::Local) {
+        if bare && who == Who::Declare {
             if matches!(v.val, Val::Unset) {
                 continue;
             }
@@ -561,7 +563,9 @@ fn functions(sh: &mut Shell, names: &[Vec<u8>], f: &Flags, who: Who) -> Ex {
             sh.env_cache = None;
             continue;
         }
-        if f.names_only {
+        if f.names_only && f.print {
+            sh.say([b"declare -f ", n.as_slice(), b"\n"].concat());
+        } else if f.names_only {
             if sh.shopt(opts::EXTDEBUG) {
                 let file = def.file.borrow().to_vec();
                 sh.say([n.as_slice(), format!(" {} ", def.line).as_bytes(), &file, b"\n"].concat());

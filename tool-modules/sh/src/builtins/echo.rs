@@ -96,7 +96,7 @@ pub(super) fn escaped(text: &[u8], out: &mut Vec<u8>, zero: bool) -> bool {
                     i += len;
                 }
             }
-            b'"' | b'\'' if !zero => out.push(e),
+            b'\'' if !zero => out.push(e),
             _ => out.extend_from_slice(&[b'\\', e]),
         }
     }

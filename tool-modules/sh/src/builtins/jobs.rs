@@ -389,6 +389,7 @@ fn list(sh: &mut Shell, names: &[Vec<u8>]) -> Ex {
                 let v = if v > 128 { v - 128 } else { v };
                 u32::try_from(v).ok().and_then(|v| if v == 0 { Some("EXIT".to_string()) } else { name_of(v) })
             }
+            None if n.eq_ignore_ascii_case(b"EXIT") => Some("0".to_string()),
             None => signal(n).map(|v| v.to_string()),
         };
         match shown {

@@ -67,6 +67,7 @@ pub(super) fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let attrs = sh.raw_var(&name).map_or(0, |v| v.attrs);
     let mut map = match (origin, sh.raw_var(&name).map(|v| &v.val)) {
         (Some(_), Some(Val::Arr(a))) => (**a).clone(),
+        (Some(_), Some(Val::Str(s))) => [(0, s.clone())].into_iter().collect(),
         _ => Default::default(),
     };
     let mut index = origin.unwrap_or(0) as u64;

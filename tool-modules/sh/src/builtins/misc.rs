@@ -262,8 +262,7 @@ pub(super) fn caller(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Some(outer) => (outer.source.to_vec(), outer.name.to_vec()),
         None => match sh.mode {
             crate::shell::Mode::Script => (sh.st.arg0.to_vec(), b"main".to_vec()),
-            crate::shell::Mode::Stdin => (b"NULL".to_vec(), b"main".to_vec()),
-            crate::shell::Mode::Command => {
+            crate::shell::Mode::Stdin | crate::shell::Mode::Command => {
                 if n.is_some() {
                     return Ok(1);
                 }
@@ -473,5 +472,5 @@ pub(super) fn fc(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 
 pub(super) fn bind(sh: &mut Shell, _: &[Vec<u8>]) -> Ex {
     sh.berr("warning: line editing not enabled");
-    Ok(1)
+    Ok(0)
 }

@@ -111,12 +111,7 @@ fn once(sh: &mut Shell, f: &[u8], st: &mut State<'_>, out: &mut Vec<u8>) -> bool
         i += 1;
         match b {
             b'\\' => {
-                let used = format_escape(f, i, out);
-                if used == usize::MAX {
-                    st.stop = true;
-                    return true;
-                }
-                i += used;
+                i += format_escape(f, i, out);
             }
             b'%' => {
                 if f.get(i) == Some(&b'%') {
@@ -191,7 +186,7 @@ fn once(sh: &mut Shell, f: &[u8], st: &mut State<'_>, out: &mut Vec<u8>) -> bool
                     };
                     let format: &[u8] = if format.is_empty() { b"%X" } else { format };
                     let text = super::strftime::format(format, seconds);
-                    pad(out, &text, &s);
+                    string(out, &text, &s);
                     continue;
                 }
                 if !convert(sh, conv, &s, st, out) {
@@ -207,14 +202,13 @@ fn once(sh: &mut Shell, f: &[u8], st: &mut State<'_>, out: &mut Vec<u8>) -> bool
     true
 }
 
-/// An escape of the format after its backslash; how many bytes. `usize::MAX`: `\c`.
+/// An escape of the format after its backslash; how many bytes.
 fn format_escape(f: &[u8], i: usize, out: &mut Vec<u8>) -> usize {
     let Some(&e) = f.get(i) else {
         out.push(b'\\');
         return 0;
     };
     match e {
-        b'c' => return usize::MAX,
         b'0'..=b'7' => {
             let (v, len) = digits(f, i, 8, 3);
             out.push(v as u8);
@@ -317,6 +311,10 @@ fn convert(sh: &mut Shell, conv: u8, s: &Spec, st: &mut State<'_>, out: &mut Vec
                 _ => ("", v.to_string()),
             };
             let text = if conv == b'o' && s.alt && !text.starts_with('0') { format!("0{text}") } else { text };
+            if conv == b'o' && s.alt && v == 0 {
+                numeric(out, "", "0", "", &Spec { precision: None, ..s.clone() });
+                return true;
+            }
             numeric(out, "", prefix, &text, s);
         }
         b'e' | b'E' | b'f' | b'F' | b'g' | b'G' | b'a' | b'A' => {
@@ -489,7 +487,10 @@ fn format_float(conv: u8, v: f64, s: &Spec) -> String {
             let t = format!("{v:.p$}");
             if s.alt && p == 0 { format!("{t}.") } else { t }
         }
-        b'e' => exponent(v, p),
+        b'e' => {
+            let t = exponent(v, p);
+            if s.alt && p == 0 { t.replacen('e', ".e", 1) } else { t }
+        }
         b'a' => hex_float(v),
         _ => {
             let p = p.max(1);

@@ -123,12 +123,9 @@ pub(super) fn read(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
     }
     let names = args.get(p.rest..).unwrap_or_default();
-    for name in names {
-        let base = crate::access::split_subscript(name).map_or(name.as_slice(), |(n, _)| n);
-        if !is_name(base) {
-            sh.berr([b"`", name.as_slice(), b"': not a valid identifier"].concat());
-            return Ok(1);
-        }
+    if let Some(name) = array.as_ref().filter(|n| !is_name(n)) {
+        sh.berr([b"`", name.as_slice(), b"': not a valid identifier"].concat());
+        return Ok(1);
     }
     let Some(fd) = sh.kernel_fd(n) else {
         sh.berr(format!("{n}: invalid file descriptor: Bad file descriptor"));
@@ -245,6 +242,11 @@ fn store(
     exact: bool,
 ) -> Ex {
     let assign = |sh: &mut Shell, name: &[u8], value: Vec<u8>| -> bool {
+        let base = crate::access::split_subscript(name).map_or(name, |(n, _)| n);
+        if !is_name(base) {
+            sh.berr([b"`", name, b"': not a valid identifier"].concat());
+            return false;
+        }
         match crate::access::split_subscript(name) {
             Some((n, s)) => {
                 let (n, s) = (n.to_vec(), s.to_vec());
@@ -275,8 +277,13 @@ fn store(
         i
     };
     if let Some(name) = array {
+        let name = sh.resolve(&name).unwrap_or(name);
         let mut items = Vec::new();
         let mut i = skip_blanks(0);
+        if exact {
+            items.push(text.clone());
+            i = len;
+        }
         while i < len {
             let start = i;
             while i < len && kind(i) == 0 {

@@ -62,6 +62,11 @@ pub(super) fn set(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             _ => break,
         };
         at += 1;
+        if let Some(bad) = letters.iter().find(|l| **l != b'o' && !opts::SET.iter().any(|(_, c, _)| c == *l))
+            && letters != b"-help"
+        {
+            return Ok(sh.bad_option(*bad, if on { b'-' } else { b'+' }));
+        }
         for l in letters {
             if *l == b'o' {
                 let Some(name) = args.get(at) else {

@@ -80,11 +80,6 @@ impl Shell {
         result
     }
 
-    /// Parses a text, or finds it parsed.
-    pub(crate) fn parsed(&mut self, text: &[u8]) -> Option<Rc<List>> {
-        self.parsed.get(text).cloned()
-    }
-
     /// A parser for text that is run now.
     pub(crate) fn parser(&self, text: &[u8], line: u32) -> Parser<'static> {
         let mut p = Parser::new(text, line);
@@ -111,10 +106,13 @@ impl Shell {
             return Err(Unwind::Abort);
         }
         // Short texts that run again and again (traps, `eval` in a loop) are parsed once.
-        if let Some(list) = self.parsed(text) {
+        let line = self.line;
+        if let Some((at, list)) = self.parsed.get(text)
+            && (*at == line || self.frozen == Some(self.st.frames.len()))
+        {
+            let list = list.clone();
             return self.run_list(&list);
         }
-        let line = self.line;
         let cacheable = text.len() < 4096 && self.st.aliases.is_empty();
         let mut p = self.parser(text, line.max(1));
         let mut status = 0;
@@ -139,12 +137,12 @@ impl Shell {
             }
         }
         self.warn(&mut p);
-        if cacheable && line == self.line.min(line) {
+        if cacheable {
             if self.parsed.len() > 64 {
                 self.parsed.clear();
             }
             if let Some(w) = whole.take().filter(|w| w.0.len() < 32) {
-                self.parsed.insert(text.to_vec(), Rc::new(w));
+                self.parsed.insert(text.to_vec(), (line, Rc::new(w)));
             }
         }
         Ok(status)

@@ -91,8 +91,9 @@ impl Shell {
         result
     }
 
-    pub(super) fn run_for(&mut self, f: &For, line: u32) -> Ex {
-        self.line = line;
+    pub(super) fn run_for(&mut self, f: &For, cmd: &Command) -> Ex {
+        let line = cmd.line;
+        self.at_line(line);
         if !is_name(&f.var) {
             self.error([b"`", &*f.var, b"': not a valid identifier"].concat());
             return Ok(self.done(1));
@@ -105,9 +106,9 @@ impl Shell {
         let mut status = 0;
         let mut result = Ok(());
         for item in items {
-            self.line = line;
+            self.at_line(line);
             if self.opt(opts::XTRACE) || self.wants_debug() {
-                if let Err(u) = self.before_for(f, line) {
+                if let Err(u) = self.before_for(f, cmd) {
                     result = Err(u);
                     break;
                 }
@@ -163,7 +164,7 @@ impl Shell {
     fn arith_for_inner(&mut self, f: &ArithFor, line: u32) -> Ex {
         let step = |sh: &mut Shell, e: &Option<crate::ast::ArithText>, empty: i64| -> Result<Option<i64>, Unwind> {
             let Some(e) = e else { return Ok(Some(empty)) };
-            sh.line = line;
+            sh.at_line(line);
             sh.trace_arith(&e.word)?;
             match sh.arith_in(e, "((: ") {
                 Ok(n) => Ok(Some(n)),
@@ -193,11 +194,12 @@ impl Shell {
     }
 
     pub(super) fn run_case(&mut self, c: &Case, cmd: &Command) -> Ex {
-        self.line = cmd.line;
+        self.at_line(cmd.line);
         self.debug_trap(cmd)?;
         let word = self.expand_single(&c.word)?;
         self.trace_case(&c.word)?;
         let nocase = self.shopt(opts::NOCASEMATCH);
+        let extglob = self.shopt(opts::EXTGLOB);
         let mut status = 0;
         let mut fall = false;
         for arm in &c.arms {
@@ -205,7 +207,7 @@ impl Shell {
             if !hit {
                 for p in &arm.pats {
                     let pat = self.expand_pattern(p)?;
-                    if Pattern::new(&pat, true, nocase).matches(&word) {
+                    if Pattern::new(&pat, extglob, nocase).matches(&word) {
                         hit = true;
                         break;
                     }
@@ -226,7 +228,7 @@ impl Shell {
     }
 
     pub(super) fn run_select(&mut self, f: &For, line: u32) -> Ex {
-        self.line = line;
+        self.at_line(line);
         let items = match &f.words {
             Some(words) => self.expand_args(words)?,
             None => self.st.args.to_vec(),
@@ -321,7 +323,8 @@ impl Shell {
         }
         let attrs = if self.opt(opts::ALLEXPORT) { crate::vars::EXPORT } else { 0 };
         Rc::make_mut(&mut self.st.funcs).insert(name, (def.clone(), attrs));
-        Ok(self.done(0))
+        self.st.status = 0;
+        Ok(0)
     }
 
     /// The file that is being run, as `BASH_SOURCE` names it.

@@ -69,7 +69,7 @@ impl Shell {
 
     /// All files of that name along `$PATH`, or the first.
     pub fn search_path(&mut self, name: &[u8], first: bool) -> Vec<Vec<u8>> {
-        let path = self.get(b"PATH").map_or_else(|| crate::DEFAULT_PATH.as_bytes().to_vec(), |t| t.to_vec());
+        let path = self.get_or_empty(b"PATH");
         let mut out = Vec::new();
         let mut fallback = None;
         for dir in path.split(|b| *b == b':') {

@@ -81,6 +81,7 @@ impl Shell {
         if p.negate {
             self.no_errexit += 1;
         }
+        let had_err = !self.st.traps.is_empty() && self.st.traps.contains_key(&TRAP_ERR);
         let result = match p.cmds.as_slice() {
             [] => Ok(0),
             [one] => self.run_command(one),
@@ -103,15 +104,15 @@ impl Shell {
                 _ => true,
             };
             if counts {
-                self.failed(status)?;
+                self.failed_if(status, had_err)?;
             }
         }
         Ok(status)
     }
 
     /// A command failed where that counts: the ERR trap, and `set -e`.
-    pub(crate) fn failed(&mut self, status: i32) -> Result<(), Unwind> {
-        if self.st.traps.contains_key(&TRAP_ERR) && (self.st.frames.is_empty() || self.opt(opts::ERRTRACE) || self.err_here()) {
+    fn failed_if(&mut self, status: i32, trap: bool) -> Result<(), Unwind> {
+        if trap && self.st.traps.contains_key(&TRAP_ERR) && (self.st.frames.is_empty() || self.opt(opts::ERRTRACE) || self.err_here()) {
             self.run_trap(TRAP_ERR)?;
             self.st.status = status;
         }
@@ -151,13 +152,13 @@ impl Shell {
             return Err(Unwind::Exit);
         }
         if let Kind::Func(def) = &cmd.kind {
-            self.line = cmd.line;
+            self.at_line(cmd.line);
             return self.define_function(def);
         }
         if cmd.redirs.is_empty() {
             return self.run_kind(cmd);
         }
-        self.line = cmd.line;
+        self.at_line(cmd.line);
         let saved = self.st.fds.clone();
         let procs = self.st.procsubs.len();
         match self.redirect(&cmd.redirs, &mut Vec::new()) {
@@ -188,12 +189,12 @@ impl Shell {
             }
             Kind::If(arms, other) => self.run_if(arms, other.as_ref()),
             Kind::While(until, parts) => self.run_while(*until, &parts.0, &parts.1),
-            Kind::For(f) => self.run_for(f, cmd.line),
+            Kind::For(f) => self.run_for(f, cmd),
             Kind::ArithFor(f) => self.run_arith_for(f, cmd.line),
             Kind::Select(f) => self.run_select(f, cmd.line),
             Kind::Case(c) => self.run_case(c, cmd),
             Kind::Arith(text) => {
-                self.line = cmd.line;
+                self.at_line(cmd.line);
                 self.debug_trap(cmd)?;
                 self.trace_arith(&text.word)?;
                 match self.arith_in(text, "((: ") {
@@ -205,7 +206,7 @@ impl Shell {
                 }
             }
             Kind::Cond(e) => {
-                self.line = cmd.line;
+                self.at_line(cmd.line);
                 self.debug_trap(cmd)?;
                 let yes = self.run_cond(e)?;
                 Ok(self.done(yes))

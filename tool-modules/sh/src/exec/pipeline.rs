@@ -204,7 +204,7 @@ impl Shell {
             // Expansions happen in the stage, so what they change is undone.
             let saved = self.st.clone();
             let env_cache = self.env_cache.clone();
-            self.line = cmd.line;
+            self.at_line(cmd.line);
             self.st.fds = fds;
             let result = self.start_program(cmd, s, pumps);
             let fds = std::mem::replace(&mut self.st, saved).fds;
@@ -266,7 +266,7 @@ impl Shell {
                 Ok(Some(Stage::Pid(pid)))
             }
             Err(Errno::NOEXEC) => Ok(None),
-            Err(e) => Ok(Some(Stage::Status(self.start_failed(&path, &args, e)))),
+            Err(e) => Ok(Some(Stage::Status(self.start_failed(&path, &args, &env, e)))),
         }
     }
 

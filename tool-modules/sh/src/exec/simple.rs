@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 impl Shell {
     pub(super) fn run_simple(&mut self, cmd: &Command, s: &Simple) -> Ex {
-        self.line = cmd.line;
+        self.at_line(cmd.line);
         if self.wants_debug() {
             self.debug_trap(cmd)?;
         } else {
@@ -28,12 +28,20 @@ impl Shell {
 
     fn run_simple_inner(&mut self, cmd: &Command, s: &Simple) -> Ex {
         self.subst_status = None;
-        let args = self.expand_command_words(s)?;
-        if args.is_empty() {
-            return self.run_assignments(cmd, s);
-        }
         let procs = self.st.procsubs.len();
-        let saved = if cmd.redirs.is_empty() && procs == 0 && self.new_procsubs(procs) {
+        let args = match self.expand_command_words(s) {
+            Ok(a) => a,
+            Err(u) => {
+                self.close_procsubs(procs);
+                return Err(u);
+            }
+        };
+        if args.is_empty() {
+            let r = self.run_assignments(cmd, s);
+            self.close_procsubs(procs);
+            return r;
+        }
+        let saved = if cmd.redirs.is_empty() {
             None
         } else {
             Some(self.st.fds.clone())
@@ -70,10 +78,6 @@ impl Shell {
         }
         self.close_procsubs(procs);
         result
-    }
-
-    fn new_procsubs(&self, before: usize) -> bool {
-        self.st.procsubs.len() == before
     }
 
     /// The words of a command; arguments of declarations keep their shape.
@@ -194,11 +198,8 @@ impl Shell {
             }
         }
         self.check_writable(&target)?;
-        let mut attrs = self.raw_var(&target).map_or(0, |v| v.attrs);
-        if self.opt(opts::ALLEXPORT) {
-            attrs |= EXPORT;
-        }
-        if target == b"DIRSTACK" || target == b"GROUPS" {
+        let attrs = self.raw_var(&target).map_or(0, |v| v.attrs);
+        if matches!(target.as_slice(), b"DIRSTACK" | b"GROUPS" | b"PIPESTATUS" | b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO") {
             return Ok(());
         }
         if assoc {
@@ -392,20 +393,14 @@ impl Shell {
             } else {
                 value
             };
-            if let Some(v) = old {
-                let mut v = v;
-                if !matches!(v.val, Val::Str(_)) {
-                    v.val = Val::Unset;
-                }
-                self.put(&name, v);
-            }
-            if let Err(u) = self.assign(&name, value, false) {
-                self.restore(saved);
-                return Err(u);
-            }
             self.env_cache = None;
-            if let Some(v) = self.vars_mut().get_mut(name.as_slice()) {
-                v.attrs |= EXPORT;
+            let special = matches!(name.as_slice(), b"OPTIND" | b"RANDOM" | b"SECONDS");
+            if special {
+                let _ = self.assign(&name, value.clone(), false);
+            }
+            self.put(&name, Var { val: Val::Str(Rc::new(value)), attrs: EXPORT, bare: false });
+            if name == b"PATH" {
+                self.st.hash = Rc::default();
             }
         }
         Ok(saved)
@@ -429,12 +424,12 @@ impl Shell {
                 self.drain(pumps);
                 Ok(self.wait_pid(pid))
             }
-            Err(e) => Ok(self.start_failed(path, args, e)),
+            Err(e) => Ok(self.start_failed(path, args, env, e)),
         }
     }
 
     /// Says why a program could not be started; the status.
-    pub(crate) fn start_failed(&mut self, path: &[u8], args: &[Vec<u8>], e: os::Errno) -> i32 {
+    pub(crate) fn start_failed(&mut self, path: &[u8], args: &[Vec<u8>], env: &[Vec<u8>], e: os::Errno) -> i32 {
         let name = args.first().cloned().unwrap_or_default();
         if e == os::Errno::NOENT && !name.contains(&b'/') {
             self.error([name.as_slice(), b": command not found"].concat());
@@ -442,7 +437,7 @@ impl Shell {
         }
         if e == os::Errno::NOEXEC {
             // A text file without `#!`: run it as a script of ours.
-            return self.run_script_file(path, args);
+            return self.run_script_file(path, args, env);
         }
         let text = if os::stat(path).is_ok_and(|s| s.is_dir()) { os::Errno::ISDIR.text() } else { e.text() };
         self.error([name.as_slice(), b": ", text.as_bytes()].concat());

@@ -165,8 +165,7 @@ impl Shell {
     }
 
     /// A file that is no program: runs it as a script.
-    pub(crate) fn run_script_file(&mut self, path: &[u8], args: &[Vec<u8>]) -> i32 {
-        let env = self.environment();
+    pub(crate) fn run_script_file(&mut self, path: &[u8], args: &[Vec<u8>], env: &[Vec<u8>]) -> i32 {
         let mut argv = vec![b"bash".to_vec(), path.to_vec()];
         argv.extend(args.iter().skip(1).cloned());
         let fds = match self.child_fds() {
@@ -176,7 +175,7 @@ impl Shell {
                 return 126;
             }
         };
-        let started = os::spawn_self(&Spawn { program: b"sh", argv: &argv, env: &env, fds: &fds.0, blob: b"" });
+        let started = os::spawn_self(&Spawn { program: b"sh", argv: &argv, env, fds: &fds.0, blob: b"" });
         drop(fds.1);
         match started {
             Ok(pid) => {

@@ -98,7 +98,7 @@ impl Shell {
     }
 
     /// Before each round of a `for`: the trace line and the DEBUG trap.
-    pub(crate) fn before_for(&mut self, f: &crate::ast::For, line: u32) -> Result<(), Unwind> {
+    pub(crate) fn before_for(&mut self, f: &crate::ast::For, cmd: &crate::ast::Command) -> Result<(), Unwind> {
         if self.opt(opts::XTRACE) {
             let mut text = b"for ".to_vec();
             text.extend_from_slice(&f.var);
@@ -114,8 +114,7 @@ impl Shell {
             self.trace_text(&text)?;
         }
         if self.wants_debug() {
-            self.line = line;
-            self.run_debug()?;
+            self.debug_trap(cmd)?;
         }
         Ok(())
     }

@@ -47,7 +47,9 @@ impl Shell {
         let (status, line, pipes) = (self.st.status, self.line, self.pipestatus.clone());
         let subst = self.subst_status;
         self.in_trap += u32::from(which > 64);
+        let frozen = self.frozen.replace(self.st.frames.len());
         let result = self.eval_text(&action, None);
+        self.frozen = frozen;
         self.in_trap -= u32::from(which > 64);
         self.line = line;
         self.subst_status = subst;
@@ -66,7 +68,15 @@ impl Shell {
         if self.catching {
             self.collect_signals();
         }
-        while let Some(sig) = if self.pending.is_empty() { None } else { Some(self.pending.remove(0)) } {
+        // A subshell in place leaves signals to the process that it is part of.
+        let inner = self.st.fake_pid.is_some();
+        let mut at = 0;
+        while let Some(sig) = self.pending.get(at).copied() {
+            if inner && !self.st.traps.contains_key(&sig) {
+                at += 1;
+                continue;
+            }
+            self.pending.remove(at);
             if self.st.traps.get(&sig).is_some_and(|a| !a.is_empty()) {
                 self.run_trap(sig)?;
             } else if !self.st.traps.contains_key(&sig) && sig == 2 && !self.opt(opts::INTERACTIVE) {

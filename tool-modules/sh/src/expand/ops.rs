@@ -13,7 +13,7 @@ use std::rc::Rc;
 impl Shell {
     pub(crate) fn pattern(&mut self, w: &Word, nocase: bool) -> Result<Pattern, Unwind> {
         let text = self.expand_pattern(w)?;
-        Ok(Pattern::new(&text, true, nocase))
+        Ok(Pattern::new(&text, self.shopt(opts::EXTGLOB), nocase))
     }
 
     pub(super) fn apply(&mut self, op: &Op, p: &Param, value: Value) -> Result<Value, Unwind> {
@@ -327,7 +327,14 @@ fn replace(t: &[u8], pat: &Pattern, mode: u8, put: &dyn Fn(&[u8], &mut Vec<u8>))
                     break;
                 }
             }
-            _ => {
+            hit => {
+                // An empty match counts too, before each character.
+                if hit.is_some() {
+                    put(b"", &mut out);
+                    if mode == 0 {
+                        break;
+                    }
+                }
                 let len = char_len(t, at);
                 out.extend_from_slice(t.get(at..at + len).unwrap_or_default());
                 at += len;

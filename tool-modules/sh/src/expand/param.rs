@@ -107,10 +107,6 @@ impl Shell {
             }
             return Ok(self.items(&target).into_iter().find(|(k, _)| k == sub).map(|(_, v)| v));
         }
-        if sub.iter().all(u8::is_ascii_whitespace) {
-            self.error([name, b": bad array subscript"].concat());
-            return Ok(None);
-        }
         let i = match self.arith_value(sub) {
             Ok(i) => i,
             Err(()) => return Err(self.arith_failure()),
@@ -343,8 +339,8 @@ impl Shell {
             && self.raw_var(n).is_some_and(|v| v.has(crate::vars::NAMEREF))
             && matches!(p.op, Op::None)
         {
-            let target = self.raw_var(n).and_then(crate::vars::Var::scalar).unwrap_or_default();
-            let hold = Rc::new(target.to_vec());
+            let target = self.resolve(n).unwrap_or_default();
+            let hold = Rc::new(target);
             self.st_scratch(hold);
             return Ok(Some((Pname::Var((*b"\x01scratch").into()), None)));
         }

@@ -332,7 +332,8 @@ impl Parser<'_> {
         for end in [&b";"[..], b";", b"))"] {
             let Some(text) = self.arith_text(end)? else { return Err(self.unexpected()) };
             self.pos += end.len();
-            texts.push(Some(text).filter(|t| !t.word.parts.is_empty()));
+            let blank = t_blank(&text);
+            texts.push(Some(text).filter(|_| !blank));
         }
         self.blanks();
         if self.peek() == Some(b';') {
@@ -545,5 +546,14 @@ impl Parser<'_> {
         // The end counts as inside for one character: a name directly behind is the same word.
         self.alias_ends.push((name, end + 1));
         true
+    }
+}
+
+/// Nothing but blanks.
+fn t_blank(t: &crate::ast::ArithText) -> bool {
+    match t.word.parts.as_slice() {
+        [] => true,
+        [crate::ast::Part::Lit(l)] => l.iter().all(u8::is_ascii_whitespace),
+        _ => false,
     }
 }

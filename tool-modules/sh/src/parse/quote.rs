@@ -66,6 +66,19 @@ impl Parser<'_> {
                     let parts = self.double_quoted()?;
                     out.part(Part::DQuote(parts));
                 }
+                // Single quotes stay, but a brace between them does not end the word.
+                b'\'' => {
+                    let rest = self.buf.get(self.pos + 1..).unwrap_or_default();
+                    let len = rest.iter().position(|b| *b == b'\'').filter(|l| {
+                        rest.get(..*l).is_some_and(|s| s.contains(&b'}') && !s.contains(&b'"') && !s.contains(&b'\n'))
+                    });
+                    let len = if stop == b"}" { len } else { None };
+                    for _ in 0..len.map_or(1, |l| l + 2) {
+                        if let Some(b) = self.next() {
+                            out.lit(b);
+                        }
+                    }
+                }
                 b'\\' if self.peek_at(1) == Some(b'}') => {
                     self.pos += 2;
                     out.lit(b'}');
