@@ -253,7 +253,7 @@ impl DirHandle {
             Dir::Mount(mount) => {
                 let own = match stream.own.take() {
                     Some(fd) => fd,
-                    None => super::mount::reopen_dir(self.vfs.mount(*mount)?.fd.as_fd())?,
+                    None => super::mount::reopen_dir(self.vfs.mount(*mount)?.fd()?)?,
                 };
                 let result = self.read_host(&mut stream, *mount, own.as_fd(), true, cookie, sink);
                 stream.own = Some(own);
@@ -314,7 +314,14 @@ impl DirHandle {
         for (name, child) in tree.list(node, fds) {
             let (ino, file_type) = match &child {
                 Child::Dir(n) => (meta::synthetic_ino(*n), FileType::Dir),
-                Child::Mount(m) => (self.vfs.mounts.get(*m).map_or(0, |m| m.ino), FileType::Dir),
+                Child::Mount(m) => (
+                    self.vfs
+                        .mounts
+                        .get(*m)
+                        .and_then(|m| m.root().ok())
+                        .map_or(0, |r| r.ino),
+                    FileType::Dir,
+                ),
                 Child::Leaf(leaf @ Leaf::Device(_)) => (meta::leaf_ino(leaf), FileType::CharDevice),
                 Child::Leaf(leaf @ Leaf::Command(_)) => (meta::leaf_ino(leaf), FileType::File),
             };

@@ -8,7 +8,6 @@
 //! may be left.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -31,7 +30,7 @@ pub(super) enum PoolId {
 /// Identity of a file on the host: device and inode number.
 pub(super) type Key = (u64, u64);
 
-const BUCKETS: usize = 1024;
+const BUCKETS: usize = 512;
 
 /// Usage of one pool.
 pub(super) struct Pool {
@@ -79,7 +78,7 @@ pub(super) struct InodeState {
 
 fn bucket(key: Key) -> usize {
     let mixed = (key.1 ^ key.0.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    usize::try_from(mixed >> 54).unwrap_or(0) % BUCKETS
+    usize::try_from(mixed >> 55).unwrap_or(0) % BUCKETS
 }
 
 impl Pool {
@@ -307,7 +306,9 @@ impl Vfs {
         let bound = pool.max_files.saturating_mul(2).saturating_add(10_000);
         let mut total = super::scan::Usage::default();
         for mount in self.mounts.iter().filter(|m| m.pool == Some(id)) {
-            super::scan::count(mount.fd.as_fd(), bound, &mut total);
+            if let Ok(fd) = mount.fd() {
+                super::scan::count(fd, bound, &mut total);
+            }
         }
         pool.preset(total.bytes, total.files);
     }

@@ -72,7 +72,8 @@ impl Vfs {
         let same = self
             .mounts
             .get(mount)
-            .is_some_and(|m| m.host_dev == s.st_dev);
+            .and_then(|m| m.root().ok())
+            .is_some_and(|r| r.host_dev == s.st_dev);
         // A host file system mounted inside the folder is another device here too.
         let dev = if same {
             number

@@ -52,7 +52,6 @@ use mount::Mount;
 pub(crate) use mount::VfsBuilder;
 pub use mount::VfsError;
 use resolve::ParentCache;
-use scratch::TempDir;
 use tree::Tree;
 pub use types::{Access, Change, ChangeKind, DirSource, FileType, QuotaExceeded, Scratch};
 pub(crate) use types::{
@@ -81,8 +80,6 @@ pub(crate) struct Vfs {
     max_depth: usize,
     /// Time of the synthetic nodes, nanoseconds since 1970.
     born: u64,
-    /// Removed with the file system; declared last, so that every handle is closed before.
-    _scratch: Option<TempDir>,
 }
 
 impl Vfs {
@@ -96,7 +93,6 @@ impl Vfs {
         tree: Tree,
         mounts: Vec<Mount>,
         ledger: Ledger,
-        scratch: Option<TempDir>,
         openat2: bool,
     ) -> Vfs {
         let born = SystemTime::UNIX_EPOCH
@@ -117,7 +113,6 @@ impl Vfs {
             check_modes: rustix::process::geteuid().is_root(),
             max_depth: usize::try_from(limits.path_depth).unwrap_or(usize::MAX),
             born: u64::try_from(born).unwrap_or(0),
-            _scratch: scratch,
         }
     }
 
@@ -129,7 +124,7 @@ impl Vfs {
     fn host_dir<'a>(&'a self, dir: &'a Dir) -> Option<(usize, BorrowedFd<'a>)> {
         match dir {
             Dir::Synthetic(_) => None,
-            Dir::Mount(mount) => self.mounts.get(*mount).map(|m| (*mount, m.fd.as_fd())),
+            Dir::Mount(mount) => Some((*mount, self.mounts.get(*mount)?.fd().ok()?)),
             Dir::Below(below) => Some((below.mount, below.fd.as_fd())),
         }
     }

@@ -2,7 +2,9 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno as Host;
@@ -18,17 +20,47 @@ use crate::limits::Limits;
 pub(super) struct Mount {
     /// Absolute sandbox path.
     pub(super) at: Vec<u8>,
-    pub(super) fd: OwnedFd,
+    folder: Folder,
     pub(super) access: Access,
     /// What its content counts against; none for read-only mounts.
     pub(super) pool: Option<PoolId>,
     /// Put before paths in the journal; None where nothing is recorded.
     pub(super) journal: Option<Vec<u8>>,
-    /// The host's device of its root.
-    pub(super) host_dev: u64,
-    pub(super) ino: u64,
     /// The synthetic directory above.
     pub(super) above: usize,
+}
+
+enum Folder {
+    There(Root),
+    /// A private folder that is made when it is first looked at: most sandboxes never do,
+    /// and making and removing it costs more than all else.
+    Temp {
+        base: OwnedFd,
+        made: OnceLock<Root>,
+        making: Mutex<()>,
+    },
+}
+
+/// The root of a mount.
+pub(super) struct Root {
+    pub(super) fd: OwnedFd,
+    /// The host's device and inode number.
+    pub(super) host_dev: u64,
+    pub(super) ino: u64,
+    /// Declared last: the handle is closed before the folder goes.
+    _temp: Option<TempDir>,
+}
+
+impl Root {
+    fn new(fd: OwnedFd, temp: Option<TempDir>) -> Result<Root, Host> {
+        let stat = rustix::fs::fstat(&fd)?;
+        Ok(Root {
+            fd,
+            host_dev: stat.st_dev,
+            ino: stat.st_ino,
+            _temp: temp,
+        })
+    }
 }
 
 impl Mount {
@@ -38,6 +70,30 @@ impl Mount {
             Access::ReadWrite => Ok(()),
             Access::ReadOnly => Err(Errno::ROFS),
         }
+    }
+
+    /// Its root.
+    pub(super) fn root(&self) -> Result<&Root, Errno> {
+        let (base, made, making) = match &self.folder {
+            Folder::There(root) => return Ok(root),
+            Folder::Temp { base, made, making } => (base, made, making),
+        };
+        if let Some(root) = made.get() {
+            return Ok(root);
+        }
+        let _making = making.lock();
+        if made.get().is_none() {
+            let temp = TempDir::new(base.as_fd())?;
+            let root = Root::new(reopen_dir(temp.fd())?, Some(temp))?;
+            // Nobody else sets it while we hold the lock.
+            let _ = made.set(root);
+        }
+        made.get().ok_or(Errno::IO)
+    }
+
+    /// Handle of its root.
+    pub(super) fn fd(&self) -> Result<BorrowedFd<'_>, Errno> {
+        Ok(self.root()?.fd.as_fd())
     }
 }
 
@@ -122,27 +178,25 @@ impl VfsBuilder {
     pub(crate) fn build(self) -> Result<Arc<Vfs>, VfsError> {
         let mut tree = Tree::new(self.commands, self.tty);
         let mut mounts = Vec::new();
-        let mut temp = None;
-        let mut scratch_is_empty = false;
-        let mut all: Vec<(String, OwnedFd, Access, Option<PoolId>)> = Vec::new();
+        let mut all: Vec<(String, Folder, Access, Option<PoolId>)> = Vec::new();
         for (at, source, access) in self.mounts {
-            let fd = open_source(source).map_err(|e| opening(&at, e))?;
+            let folder = there(source).map_err(|e| opening(&at, e))?;
             let pool = (access == Access::ReadWrite).then_some(PoolId::Workspace);
-            all.push((at, fd, access, pool));
+            all.push((at, folder, access, pool));
         }
+        let mut scratch_is_empty = false;
         if let Some(scratch) = self.scratch {
             let at = "/tmp".to_owned();
-            let fd = match scratch {
-                Scratch::Dir(source) => open_source(source),
-                Scratch::Temp => temp_in(&mut temp, std::env::temp_dir()),
-                Scratch::TempIn(base) => temp_in(&mut temp, base),
+            scratch_is_empty = !matches!(scratch, Scratch::Dir(_));
+            let folder = match scratch {
+                Scratch::Dir(source) => there(source),
+                Scratch::Temp => later(host_temp()),
+                Scratch::TempIn(base) => later(base),
             };
-            scratch_is_empty = temp.is_some();
-            let fd = fd.map_err(|e| opening(&at, e))?;
-            all.push((at, fd, Access::ReadWrite, Some(PoolId::Scratch)));
+            let folder = folder.map_err(|e| opening(&at, e))?;
+            all.push((at, folder, Access::ReadWrite, Some(PoolId::Scratch)));
         }
-        for (at, fd, access, pool) in all {
-            let stat = rustix::fs::fstat(&fd).map_err(|e| opening(&at, e))?;
+        for (at, folder, access, pool) in all {
             let above = at
                 .starts_with('/')
                 .then(|| tree.add_mount(at.as_bytes(), mounts.len()))
@@ -161,12 +215,10 @@ impl VfsBuilder {
             });
             mounts.push(Mount {
                 at,
-                fd,
+                folder,
                 access,
                 pool,
                 journal,
-                host_dev: stat.st_dev,
-                ino: stat.st_ino,
                 above,
             });
         }
@@ -176,7 +228,6 @@ impl VfsBuilder {
             tree,
             mounts,
             ledger,
-            temp,
             self.openat2 && has_openat2(),
         )))
     }
@@ -189,11 +240,26 @@ fn opening(at: &str, e: Host) -> VfsError {
     }
 }
 
-fn temp_in(slot: &mut Option<TempDir>, base: PathBuf) -> Result<OwnedFd, Host> {
-    let temp = TempDir::new(&base)?;
-    let fd = reopen_dir(temp.fd())?;
-    *slot = Some(temp);
-    Ok(fd)
+fn there(source: DirSource) -> Result<Folder, Host> {
+    Ok(Folder::There(Root::new(open_source(source)?, None)?))
+}
+
+fn later(base: PathBuf) -> Result<Folder, Host> {
+    let base = open_source(DirSource::Path(base))?;
+    Ok(Folder::Temp {
+        base,
+        made: OnceLock::new(),
+        making: Mutex::new(()),
+    })
+}
+
+/// The host's folder for temporary files.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the operator's own folder, not a tenant's"
+)]
+fn host_temp() -> PathBuf {
+    std::env::temp_dir()
 }
 
 fn open_source(source: DirSource) -> Result<OwnedFd, Host> {
@@ -222,7 +288,7 @@ pub(super) fn chmod_path_fd(fd: BorrowedFd<'_>, mode: Mode) -> Result<(), Host> 
 
 /// Whether the kernel has `openat2` and lets us use it; some containers do not.
 fn has_openat2() -> bool {
-    static HAS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let resolve = rustix::fs::ResolveFlags::NO_MAGICLINKS;
@@ -240,7 +306,7 @@ fn has_openat2() -> bool {
 /// hardshell never changes it. Where it cannot be read, every created file's bits are set
 /// explicitly.
 pub(super) fn host_umask() -> u32 {
-    static MASK: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    static MASK: OnceLock<u32> = OnceLock::new();
     *MASK.get_or_init(|| {
         let read = || -> Option<u32> {
             let fd = rustix::fs::openat(

@@ -273,7 +273,7 @@ impl Vfs {
         Ok(match base {
             None if trivial => Located::Dir(Dir::Mount(mount)),
             None => {
-                let fd = self.mount(mount)?.fd.as_fd();
+                let fd = self.mount(mount)?.fd()?;
                 Located::Below(Below {
                     mount,
                     fd,

@@ -1,10 +1,8 @@
 //! Private temporary folders, and removing a tree by handles alone.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
-
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A folder that only this process's user may enter and that goes with its owner.
 pub(super) struct TempDir {
@@ -20,13 +18,8 @@ const DIR: OFlags = OFlags::RDONLY
 
 impl TempDir {
     /// Makes one in `base`.
-    pub(super) fn new(base: &Path) -> Result<TempDir, Errno> {
-        let base = rustix::fs::openat(
-            CWD,
-            base,
-            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
+    pub(super) fn new(base: BorrowedFd<'_>) -> Result<TempDir, Errno> {
+        let base = super::mount::reopen_dir(base)?;
         loop {
             let name = format!("hardshell-{}", random_hex());
             match rustix::fs::mkdirat(&base, name.as_str(), Mode::RWXU) {
@@ -162,7 +155,7 @@ mod tests {
     fn a_deep_and_hostile_tree_goes_with_its_owner() {
         let base = tempfile::tempdir().unwrap();
         std::fs::write(base.path().join("canary"), "alive").unwrap();
-        let temp = TempDir::new(base.path()).unwrap();
+        let temp = TempDir::new(std::fs::File::open(base.path()).unwrap().as_fd()).unwrap();
         let name = temp.name.clone();
         let mut at = rustix::fs::openat(&temp.fd, ".", DIR, Mode::empty()).unwrap();
         for i in 0..3000 {

@@ -129,7 +129,7 @@ impl<'v> Walk<'v> {
     /// Number and handle of the top, if it is in a mount.
     fn host(&self) -> Result<Option<(usize, BorrowedFd<'_>)>, Errno> {
         Ok(match self.frames.last() {
-            Some(Frame::Mount(mount)) => Some((*mount, self.vfs.mount(*mount)?.fd.as_fd())),
+            Some(Frame::Mount(mount)) => Some((*mount, self.vfs.mount(*mount)?.fd()?)),
             Some(Frame::Start(dir)) => Some((dir.mount, dir.fd.as_fd())),
             Some(Frame::Below { mount, fd }) => Some((*mount, fd.as_fd())),
             Some(Frame::Synthetic(_)) | None => None,
@@ -320,7 +320,7 @@ impl<'v> Walk<'v> {
             ..
         } = self;
         let (mount, parent) = match frames.pop() {
-            Some(Frame::Mount(mount)) => (mount, Handle::Borrowed(vfs.mount(mount)?.fd.as_fd())),
+            Some(Frame::Mount(mount)) => (mount, Handle::Borrowed(vfs.mount(mount)?.fd()?)),
             Some(Frame::Start(dir)) => (dir.mount, Handle::Dir(dir)),
             Some(Frame::Below { mount, fd }) => (mount, Handle::Owned(fd)),
             Some(Frame::Synthetic(_)) | None => return Err(Errno::NOENT),

@@ -233,9 +233,6 @@ fn mount_points() {
 #[test]
 fn scratch_goes_with_the_sandbox() {
     let w = World::new();
-    w.mkdir("/tmp/a").unwrap();
-    w.write("/tmp/a/f", "x").unwrap();
-    let World { vfs, dir, .. } = w;
     let scratch = |dir: &Path| {
         std::fs::read_dir(dir)
             .unwrap()
@@ -249,6 +246,11 @@ fn scratch_goes_with_the_sandbox() {
             })
             .count()
     };
+    // Made when first needed.
+    assert_eq!(scratch(w.dir.path()), 0);
+    w.mkdir("/tmp/a").unwrap();
+    w.write("/tmp/a/f", "x").unwrap();
+    let World { vfs, dir, .. } = w;
     assert_eq!(scratch(dir.path()), 1);
     drop(vfs);
     assert_eq!(scratch(dir.path()), 0);

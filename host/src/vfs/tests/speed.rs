@@ -155,3 +155,20 @@ fn changes() {
     });
     report("create+write+close+unlink", native, ours);
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn setting_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits::default();
+    let build = |scratch: bool| {
+        let mut b = Vfs::builder(&limits, commands())
+            .workspace(dir.path().to_owned().into(), Access::ReadWrite);
+        if scratch {
+            b = b.scratch(Scratch::TempIn(dir.path().to_owned()));
+        }
+        drop(b.build().unwrap());
+    };
+    println!("sandbox without scratch {:6.0} ns", best(|_| build(false)));
+    println!("sandbox with scratch    {:6.0} ns", best(|_| build(true)));
+}
