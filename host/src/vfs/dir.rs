@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, FileType as HostType, SeekFrom};
 
 use super::path::Text;
 use super::tree::{Child, Leaf};
-use super::{Actor, DirEntry, FileType, Stat, Times, Vfs, meta};
+use super::{Actor, DirEntry, FileType, Slot, Stat, Times, Vfs, meta};
 use crate::errno::Errno;
 
 /// A directory of the sandbox.
@@ -137,6 +137,7 @@ impl BelowDir {
 /// An open directory.
 pub(crate) struct DirHandle {
     vfs: Arc<Vfs>,
+    _slot: Option<Slot>,
     pub(super) dir: Dir,
     stream: Mutex<Stream>,
 }
@@ -165,12 +166,24 @@ struct Held {
 }
 
 impl DirHandle {
-    pub(super) fn new(vfs: Arc<Vfs>, dir: Dir) -> Arc<DirHandle> {
+    /// The root, which needs no handle of the host.
+    pub(super) fn root(vfs: Arc<Vfs>) -> Arc<DirHandle> {
         Arc::new(DirHandle {
             vfs,
-            dir,
+            _slot: None,
+            dir: Dir::Synthetic(super::tree::ROOT),
             stream: Mutex::default(),
         })
+    }
+
+    pub(super) fn open(vfs: Arc<Vfs>, dir: Dir) -> Result<Arc<DirHandle>, Errno> {
+        let slot = Slot::take(&vfs)?;
+        Ok(Arc::new(DirHandle {
+            vfs,
+            _slot: Some(slot),
+            dir,
+            stream: Mutex::default(),
+        }))
     }
 
     fn host(&self) -> Option<(usize, BorrowedFd<'_>)> {

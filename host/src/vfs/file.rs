@@ -17,7 +17,7 @@ use super::journal::Event;
 use super::ledger::{Inode, InodeState, Key, PoolId};
 use super::path::Text;
 use super::walk::{Ended, Last, Walk};
-use super::{Actor, Base, FileType, Lock, OpenOptions, Stat, Times, Vfs, meta};
+use super::{Actor, Base, FileType, Lock, OpenOptions, Slot, Stat, Times, Vfs, meta};
 use crate::errno::Errno;
 use crate::report::QuotaKind;
 
@@ -34,6 +34,7 @@ pub(super) struct Opening {
 /// An open regular file. Has no position: the open description keeps that.
 pub(crate) struct FileHandle {
     vfs: Arc<Vfs>,
+    _slot: Slot,
     fd: OwnedFd,
     mount: usize,
     pool: Option<PoolId>,
@@ -80,7 +81,8 @@ impl FileHandle {
         opening: Opening,
         stat: &HostStat,
         o: &OpenOptions,
-    ) -> FileHandle {
+    ) -> Result<FileHandle, Errno> {
+        let slot = Slot::take(&vfs)?;
         let Opening {
             mount, fd, path, ..
         } = opening;
@@ -97,7 +99,8 @@ impl FileHandle {
             vfs.ledger.pool(pool).add_reader(key);
         }
         let writes = vfs.writes.load(Ordering::Acquire);
-        FileHandle {
+        Ok(FileHandle {
+            _slot: slot,
             fd,
             mount,
             pool,
@@ -110,7 +113,7 @@ impl FileHandle {
             marked: AtomicU64::new(0),
             locked: AtomicBool::new(false),
             vfs,
-        }
+        })
     }
 
     /// Opened for reading.
@@ -248,6 +251,7 @@ impl FileHandle {
     fn settle(&self, state: &mut InodeState, growth: u64, end: u64) {
         let grown = end.saturating_sub(state.size);
         state.size = state.size.max(end);
+        state.counted = state.counted.saturating_add(grown);
         let unused = growth.saturating_sub(grown);
         if let Some(pool) = self.pool
             && unused > 0
@@ -300,8 +304,11 @@ impl FileHandle {
             self.settle(&mut state, growth, size);
             return Err(e.into());
         }
+        self.settle(&mut state, growth, len);
+        let shrunk = state.size.saturating_sub(len).min(state.counted);
+        state.counted = state.counted.saturating_sub(shrunk);
         if let Some(pool) = self.pool {
-            self.vfs.return_bytes(pool, state.size.saturating_sub(len));
+            self.vfs.return_bytes(pool, shrunk);
         }
         state.size = len;
         self.modified(actor, &mut state);

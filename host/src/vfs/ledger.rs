@@ -1,6 +1,7 @@
 //! What the sandbox's files use, accounted as it happens.
 //!
-//! Two pools: the writable mounts and `/tmp`. Bytes are apparent sizes, each inode counted
+//! Two pools: the writable mounts and `/tmp`. Bytes are apparent sizes of regular files and
+//! lengths of symbolic links, each inode counted
 //! once; entries are names, so that a million hard links are a million entries. Files open
 //! for writing share one [`Inode`] per inode, which knows the size, so that a write needs
 //! no extra system call. Files that were removed while open stay counted until closed: for
@@ -72,8 +73,8 @@ pub(super) struct InodeState {
     pub(super) shared: bool,
     /// None once it has no name any more.
     pub(super) path: Option<Tracked>,
-    /// Its bytes are in the pool.
-    counted: bool,
+    /// How many of its bytes are in the pool.
+    pub(super) counted: u64,
 }
 
 fn bucket(key: Key) -> usize {
@@ -217,6 +218,7 @@ impl Ledger {
     ) -> Arc<Inode> {
         let key = (stat.st_dev, stat.st_ino);
         let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let named = stat.st_nlink > 0;
         let mut inodes = self.inodes.lock();
         let inode = inodes.entry(key).or_insert_with(|| {
             Arc::new(Inode {
@@ -227,8 +229,9 @@ impl Ledger {
                     max_size: u64::MAX,
                     limit_from: None,
                     shared: false,
-                    path: Some(path),
-                    counted: true,
+                    // It may have been removed between the open and here.
+                    path: named.then_some(path),
+                    counted: if named { size } else { 0 },
                 }),
             })
         });
@@ -252,10 +255,9 @@ impl Ledger {
         }
         inodes.remove(&inode.key);
         if state.path.is_none()
-            && state.counted
             && let Some(pool) = pool
         {
-            self.pool(pool).gone(inode.key, state.size);
+            self.pool(pool).gone(inode.key, state.counted);
         }
     }
 
@@ -268,8 +270,12 @@ impl Ledger {
     pub(super) fn unlinked(&self, pool: PoolId, stat: &HostStat) {
         let pool = self.pool(pool);
         pool.give_file();
-        if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
-            return;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        match rustix::fs::FileType::from_raw_mode(stat.st_mode) {
+            rustix::fs::FileType::RegularFile => {}
+            // The length of its target.
+            rustix::fs::FileType::Symlink if stat.st_nlink <= 1 => return pool.give_bytes(size),
+            _ => return,
         }
         let key = (stat.st_dev, stat.st_ino);
         let last = stat.st_nlink <= 1;
@@ -278,7 +284,9 @@ impl Ledger {
             if state.writers > 0 {
                 if last {
                     state.path = None;
-                    state.counted &= pool.is_ready();
+                    if !pool.is_ready() {
+                        state.counted = 0;
+                    }
                 } else {
                     state.shared = true;
                 }
@@ -286,7 +294,7 @@ impl Ledger {
             }
         }
         if last {
-            pool.gone(key, u64::try_from(stat.st_size).unwrap_or(0));
+            pool.gone(key, size);
         }
     }
 }

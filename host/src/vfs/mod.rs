@@ -72,6 +72,8 @@ pub(crate) struct Vfs {
     locks: LockTable,
     /// Held while names are changed, so that what is counted is what was changed.
     names: Mutex<()>,
+    /// Files and directories open.
+    handles: AtomicU64,
     /// Counts changes of content; see `file::FileHandle::stat`.
     writes: AtomicU64,
     openat2: bool,
@@ -80,6 +82,29 @@ pub(crate) struct Vfs {
     max_depth: usize,
     /// Time of the synthetic nodes, nanoseconds since 1970.
     born: u64,
+}
+
+/// Handles of the host that a sandbox may hold, all its processes together: else one could
+/// take them all from its neighbours, descriptor by descriptor.
+const MAX_HANDLES: u64 = 4096;
+
+/// The place of one open file or directory among [`MAX_HANDLES`].
+struct Slot(Arc<Vfs>);
+
+impl Slot {
+    fn take(vfs: &Arc<Vfs>) -> Result<Slot, Errno> {
+        let slot = Slot(vfs.clone());
+        if vfs.handles.fetch_add(1, Ordering::Relaxed) >= MAX_HANDLES {
+            return Err(Errno::NFILE);
+        }
+        Ok(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.handles.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Vfs {
@@ -108,6 +133,7 @@ impl Vfs {
             parents: ParentCache::default(),
             locks: LockTable::default(),
             names: Mutex::new(()),
+            handles: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             openat2,
             check_modes: rustix::process::geteuid().is_root(),
@@ -212,7 +238,7 @@ impl Vfs {
 
     /// The root directory.
     pub(crate) fn root_dir(self: &Arc<Self>) -> Arc<DirHandle> {
-        DirHandle::new(self.clone(), Dir::Synthetic(tree::ROOT))
+        DirHandle::root(self.clone())
     }
 
     /// The root as a working directory.

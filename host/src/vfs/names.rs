@@ -207,7 +207,21 @@ impl Vfs {
         path::check(target)?;
         let entry = self.new_name(actor, base, path)?;
         let pool = self.reserve_name(actor, &entry)?;
+        let len = u64::try_from(target.len()).unwrap_or(u64::MAX);
+        if let Some(pool) = pool
+            && let Err(e) = self.reserve_bytes(actor, pool, len)
+        {
+            self.ledger.pool(pool).give_file();
+            if look(&entry).is_ok() {
+                actor.take_quota_hit();
+                return Err(Errno::EXIST);
+            }
+            return Err(e);
+        }
         let made = rustix::fs::symlinkat(target, &entry.parent, &entry.raw_name()[..]);
+        if let (Err(_), Some(pool)) = (&made, pool) {
+            self.return_bytes(pool, len);
+        }
         self.made(actor, &entry, pool, FileType::Symlink, made)
     }
 

@@ -89,7 +89,7 @@ impl Vfs {
             }
             other => other,
         };
-        Ok(Opened::Dir(DirHandle::new(self.clone(), dir)))
+        Ok(Opened::Dir(DirHandle::open(self.clone(), dir)?))
     }
 
     fn open_quick(
@@ -362,11 +362,11 @@ impl Vfs {
             HostType::Directory if !opening.plain => Ok(None),
             HostType::Directory => {
                 let dir = Dir::below(opening.mount, opening.fd, opening.path);
-                Ok(Some(Opened::Dir(DirHandle::new(self.clone(), dir))))
+                Ok(Some(Opened::Dir(DirHandle::open(self.clone(), dir)?)))
             }
             HostType::RegularFile => {
                 let truncate = o.truncate && !opening.created;
-                let file = FileHandle::new(self.clone(), actor, opening, &stat, o);
+                let file = FileHandle::new(self.clone(), actor, opening, &stat, o)?;
                 if truncate {
                     file.truncate_on_open(actor)?;
                 }

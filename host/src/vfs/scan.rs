@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// Bytes of regular files, each inode once, and entries.
+/// Bytes of regular files and symbolic links, each inode once, and entries.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) bytes: u64,
@@ -94,13 +94,13 @@ fn one(
         }
         match entry.file_type() {
             FileType::Directory => subdirs.push(name.to_bytes().to_vec()),
-            FileType::RegularFile | FileType::Unknown => {
+            FileType::RegularFile | FileType::Symlink | FileType::Unknown => {
                 let Ok(stat) = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) else {
                     continue;
                 };
                 match FileType::from_raw_mode(stat.st_mode) {
                     FileType::Directory => subdirs.push(name.to_bytes().to_vec()),
-                    FileType::RegularFile
+                    FileType::RegularFile | FileType::Symlink
                         if stat.st_nlink <= 1
                             || total.linked.insert((stat.st_dev, stat.st_ino)) =>
                     {
@@ -129,7 +129,7 @@ mod tests {
         std::fs::create_dir_all(p.join("a/b")).unwrap();
         std::fs::write(p.join("a/b/f"), [0; 1000]).unwrap();
         std::fs::hard_link(p.join("a/b/f"), p.join("g")).unwrap();
-        std::os::unix::fs::symlink("/", p.join("root")).unwrap();
+        std::os::unix::fs::symlink("/etc", p.join("root")).unwrap();
         for i in 0..100 {
             let d = p.join(format!("many/{i}/x"));
             std::fs::create_dir_all(&d).unwrap();
@@ -138,7 +138,7 @@ mod tests {
         let fd: OwnedFd = std::fs::File::open(p).unwrap().into();
         let mut total = Usage::default();
         count(fd.as_fd(), 1_000_000, &mut total);
-        assert_eq!((total.bytes, total.files), (1200, 2 + 1 + 1 + 1 + 1 + 300));
+        assert_eq!((total.bytes, total.files), (1204, 2 + 1 + 1 + 1 + 1 + 300));
         let mut total = Usage::default();
         count(fd.as_fd(), 10, &mut total);
         assert_eq!(total.files, 10);

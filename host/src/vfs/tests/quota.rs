@@ -277,3 +277,38 @@ fn many_writers_of_one_file_count_it_once() {
     w.unlink("/workspace/shared").unwrap();
     assert_eq!(w.vfs.usage().0, 10);
 }
+
+#[test]
+fn links_count_the_length_of_their_target() {
+    let w = limits(|l| l.workspace_bytes = 100);
+    w.symlink(&"t".repeat(90), "/workspace/l").unwrap();
+    assert_eq!(w.vfs.usage().0, 100);
+    assert_eq!(w.symlink("t", "/workspace/m"), Err(Errno::DQUOT));
+    let files = w.vfs.usage().1;
+    assert_eq!(w.symlink("t", "/workspace/l"), Err(Errno::EXIST));
+    w.unlink("/workspace/l").unwrap();
+    assert_eq!((w.vfs.usage().0, w.vfs.usage().1), (10, files - 1));
+    assert_eq!(w.symlink("t", "/workspace/no/such"), Err(Errno::NOENT));
+    w.symlink("t", "/workspace/m").unwrap();
+    assert_eq!(w.symlink("t", "/workspace/m"), Err(Errno::EXIST));
+    assert_eq!(w.vfs.usage().0, 11);
+}
+
+#[test]
+fn a_sandbox_holds_a_bounded_number_of_handles() {
+    let w = World::new();
+    let mut held = Vec::new();
+    let error = loop {
+        match w.open("/workspace/file", read()) {
+            Ok(opened) => held.push(opened),
+            Err(e) => break e,
+        }
+        if held.len() > 10_000 {
+            panic!("no bound");
+        }
+    };
+    // The machine's own limit may be lower.
+    assert!(error == Errno::NFILE && held.len() == 4096 || error == Errno::MFILE);
+    held.pop();
+    assert!(w.open("/workspace/file", read()).is_ok());
+}
