@@ -3,6 +3,7 @@
 //! It knows `hardshell-host` and nothing of HTTP routes or of MCP: `api` puts both
 //! in front of it. It reads no environment and no configuration file.
 
+mod admin;
 pub mod agent;
 pub mod config;
 mod error;
@@ -20,6 +21,7 @@ mod sync;
 mod time;
 mod types;
 
+pub use admin::KeyAdmin;
 pub use config::ServiceConfig;
 pub use error::{ErrorKind, Result, ServiceError};
 pub use ids::{ConversationId, ExecutionId, IdempotencyKey, InvalidId, KeyId, TenantId};

@@ -98,6 +98,8 @@ impl Service {
     /// # Errors
     /// What cannot be reached or cannot work, each with its own sentence.
     pub async fn open(config: ServiceConfig, registry: Registry) -> Result<Arc<Self>> {
+        // For every client of TLS that follows; another crate may have done it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let lock = local::lock(&config.data_dir)?;
         let replica = local::replica(&config)?;
         let store = Store::connect(&config).await?;

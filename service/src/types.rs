@@ -36,6 +36,23 @@ pub enum Scope {
     Admin,
 }
 
+/// An API key as operators see it; the key itself is kept nowhere.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyView {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its first characters, to tell keys apart.
+    pub shown: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Microseconds since 1970, UTC.
+    pub created_at: i64,
+    /// Microseconds since 1970, UTC, when it was ended.
+    pub revoked_at: Option<i64>,
+}
+
 /// One part of a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]

@@ -106,6 +106,12 @@ impl ChildHome {
         Ok(made)
     }
 
+    /// Takes a file of the record away again.
+    pub(crate) fn remove_record(&self, file: &str) -> io::Result<()> {
+        let folder = dir::open_dir(&self.base, self.name.as_bytes())?;
+        dir::remove(&folder, format!("cfg/projects/resumed/{file}").as_bytes())
+    }
+
     /// Where [`Self::record_file`] puts it.
     pub(crate) fn record_path(&self, file: &str) -> PathBuf {
         self.path.join("cfg/projects/resumed").join(file)

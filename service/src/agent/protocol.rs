@@ -185,4 +185,4 @@ pub(crate) fn harmless(text: &str) -> String {
 
 #[cfg(test)]
 #[path = "protocol_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -80,7 +80,7 @@ pub(crate) async fn run(
     turn.child.close_input();
     let drained = tokio::time::timeout(grace, turn.drain(sink)).await;
     let Turn { child, mut mapper, .. } = turn;
-    if matches!(drained, Err(_)) {
+    if drained.is_err() {
         child.kill_group();
     }
     let how = child.end(Duration::from_secs(if outcome.is_ok() { 5 } else { 0 })).await;
@@ -269,12 +269,14 @@ fn cancelled() -> ServiceError {
     ServiceError::new(ErrorKind::Cancelled, "The run was cancelled.")
 }
 
-/// The error that a result stands for, if it does.
-pub(crate) fn error_of(result: &TurnResult) -> Option<ServiceError> {
+/// The error that a result stands for, if it does. `address` is the gateway's, which
+/// no client is to see.
+pub(crate) fn error_of(result: &TurnResult, address: &str) -> Option<ServiceError> {
     if !result.is_error {
         return None;
     }
     let said = if result.text.is_empty() { result.errors.join("; ") } else { result.text.clone() };
+    let said = said.replace(address, "hardshell");
     let error = match (result.terminal_reason.as_str(), result.api_error_status) {
         ("prompt_too_long", _) => ServiceError::new(
             ErrorKind::ContextLimit,

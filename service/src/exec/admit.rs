@@ -74,17 +74,18 @@ fn check(service: &Service, request: &ExecuteRequest) -> Result<()> {
     Ok(())
 }
 
-/// The user's message as the agent is given it.
-pub(super) fn content(prompt: &[PromptPart]) -> Value {
-    prompt
-        .iter()
-        .map(|part| match part {
+/// The user's message as the agent is given it, after what it is told of before.
+pub(super) fn content(prompt: &[PromptPart], recap: Option<&str>) -> Value {
+    let before = recap.map(|text| json!({ "type": "text", "text": harmless(text) }));
+    before
+        .into_iter()
+        .chain(prompt.iter().map(|part| match part {
             PromptPart::Text { text } => json!({ "type": "text", "text": harmless(text) }),
             PromptPart::Image { media_type, data } => json!({
                 "type": "image",
                 "source": { "type": "base64", "media_type": media_type, "data": data },
             }),
-        })
+        }))
         .collect()
 }
 

@@ -1,10 +1,14 @@
 //! Step four: the agent's turn within a run.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::admit::content;
@@ -19,6 +23,7 @@ use crate::lease::lease_lost;
 use crate::run::{Meter, Tokens};
 use crate::service::Service;
 use crate::store::{Fenced, NewEvent};
+use crate::types::PageRequest;
 
 /// What the agent is run with.
 pub(super) struct AgentRun<'a> {
@@ -54,19 +59,19 @@ pub(super) async fn run_agent(run: &AgentRun<'_>, recorder: &mut Recorder, fruit
     let home = ChildHome::create(&service.agent_dir.0, &service.agent_dir.1, &name, slot.user()).map_err(|cause| {
         ServiceError::new(ErrorKind::AgentUnavailable, "The agent's folders could not be made.").because(cause)
     })?;
-    let resumed = restore(service, job, &home, slot.user()).await?;
+    let record = restore(service, job, &home, slot.user()).await?;
     let message = json!(job.request.prompt);
     let fence = job.held.fence();
     if !service.store.add_message(&job.conversation.id, &job.id, fence, "user", &message).await? {
         return Err(lease_lost());
     }
-    let mut sink = RunSink { service, job, recorder, resumed: resumed.is_some() };
-    let child = start(run, &home, slot.user(), resumed).await?;
+    let mut sink = RunSink { service, job, recorder, resumed: !record.is_new() };
+    let child = start(run, &home, slot.user(), &record).await?;
     let limits = &service.config.limits;
     let time = job.request.limits.run_seconds.map_or(limits.run_time, |s| limits.run_time.min(std::time::Duration::from_secs(s)));
     let prompt = if job.request.workspace { SYSTEM_PROMPT } else { SKILLS_PROMPT };
     let spec = TurnSpec {
-        content: content(&job.request.prompt),
+        content: content(&job.request.prompt, record.recap.as_deref()),
         system_prompt: job.request.system_prompt.as_deref().unwrap_or(prompt),
         mcp_url: format!("{}/mcp", service.inner_url()?),
         mcp_token: &run.tokens.tool,
@@ -83,7 +88,10 @@ pub(super) async fn run_agent(run: &AgentRun<'_>, recorder: &mut Recorder, fruit
     {
         fruits.agent_cost = Some(cost as u64);
     }
-    match turn::error_of(&outcome.result) {
+    // The agent names the address that it was given for its model.
+    let inner = service.inner_url()?;
+    let address = inner.trim_start_matches("http://");
+    match turn::error_of(&outcome.result, address) {
         None => Ok(()),
         // Our own refusal comes back as the provider's.
         Some(error) if run.meter.refused() && error.kind() == ErrorKind::ModelError => {
@@ -97,7 +105,7 @@ async fn start(
     run: &AgentRun<'_>,
     home: &ChildHome,
     user: Option<u32>,
-    resumed: Option<std::path::PathBuf>,
+    record: &Record,
 ) -> Result<AgentChild> {
     use secrecy::ExposeSecret;
     let AgentRun { service, job, tokens, .. } = run;
@@ -122,9 +130,9 @@ async fn start(
     option("--model", job.model.clone());
     option("--max-turns", turns.to_string());
     option("--max-budget-usd", format!("{:.6}", budget as f64 / 1e6));
-    match resumed {
+    match &record.resume {
         Some(path) => option("--resume", path.to_string_lossy().into_owned()),
-        None => option("--session-id", job.conversation.session_id.clone()),
+        None => option("--session-id", record.session.clone()),
     }
     if !job.request.subagents {
         args.push("--bare".into());
@@ -149,18 +157,31 @@ async fn start(
     .await
 }
 
-/// Writes the agent's record where it can be resumed from; `None` if there is none.
-async fn restore(
-    service: &Service,
-    job: &Job,
-    home: &ChildHome,
-    user: Option<u32>,
-) -> Result<Option<std::path::PathBuf>> {
-    if job.fresh {
-        return Ok(None);
+/// How the agent is to know of what was said before.
+struct Record {
+    session: String,
+    /// Its own record, laid out to be resumed.
+    resume: Option<PathBuf>,
+    /// What was said, told anew, where there is no record to resume.
+    recap: Option<String>,
+}
+
+impl Record {
+    fn is_new(&self) -> bool {
+        self.resume.is_none() && self.recap.is_none()
     }
-    let main = format!("{}.jsonl", job.conversation.session_id);
-    let mut files: std::collections::BTreeMap<String, std::fs::File> = std::collections::BTreeMap::new();
+}
+
+/// Lays the agent's record out where it can be resumed from.
+async fn restore(service: &Service, job: &Job, home: &ChildHome, user: Option<u32>) -> Result<Record> {
+    let session = job.conversation.session_id.clone();
+    let new = Record { session, resume: None, recap: None };
+    if job.fresh {
+        return Ok(new);
+    }
+    let main = format!("{}.jsonl", new.session);
+    let mut files: BTreeMap<String, File> = BTreeMap::new();
+    let mut spoken = false;
     let mut after = 0;
     let failed = |cause: std::io::Error| {
         ServiceError::new(ErrorKind::AgentUnavailable, "The agent's record could not be laid out.").because(cause)
@@ -170,9 +191,10 @@ async fn restore(
         let Some((last, _, _)) = rows.last() else { break };
         after = *last;
         for (_, file, line) in rows {
+            spoken |= file == main && says_something(&line);
             let open = match files.entry(file) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
                     let made = home.record_file(entry.key(), user).map_err(failed)?;
                     entry.insert(made)
                 }
@@ -180,7 +202,66 @@ async fn restore(
             open.write_all(line.as_bytes()).and_then(|()| open.write_all(b"\n")).map_err(failed)?;
         }
     }
-    Ok(files.contains_key(&main).then(|| home.record_path(&main)))
+    if spoken {
+        return Ok(Record { resume: Some(home.record_path(&main)), ..new });
+    }
+    let recap = recap(service, job).await?;
+    if files.is_empty() {
+        return Ok(Record { recap, ..new });
+    }
+    // The agent went away before it had written down anything that it could resume.
+    let session = uuid::Uuid::new_v4().to_string();
+    service.store.reset_session(&job.conversation.id, job.held.fence(), &session).await?;
+    for file in files.keys() {
+        home.remove_record(file).map_err(failed)?;
+    }
+    Ok(Record { session, resume: None, recap })
+}
+
+/// Whether a line of the record is part of what was said.
+fn says_something(line: &str) -> bool {
+    let value: Value = serde_json::from_str(line).unwrap_or_default();
+    matches!(value.get("type").and_then(Value::as_str), Some("user" | "assistant"))
+}
+
+/// Bytes of the latest messages that are told anew.
+const RECAP: usize = 48 << 10;
+
+/// What was said in the conversation, from our own messages; `None` if nothing.
+async fn recap(service: &Service, job: &Job) -> Result<Option<String>> {
+    let mut page = PageRequest { after: None, limit: Some(500) };
+    let mut said: Vec<String> = Vec::new();
+    loop {
+        let messages = service.store.message_views(&job.conversation.id, &page).await?;
+        for message in messages.items.iter().filter(|message| message.execution != job.id) {
+            let blocks = message.content.as_array().map(Vec::as_slice).unwrap_or_default();
+            let texts: Vec<&str> = blocks.iter().filter_map(|b| b.get("text").and_then(Value::as_str)).collect();
+            if message.role != "tool" && !texts.is_empty() {
+                said.push(format!("{}: {}", message.role, texts.join("\n")));
+            }
+        }
+        match messages.next {
+            Some(next) => page.after = Some(next),
+            None => break,
+        }
+    }
+    let mut size = 0;
+    let mut kept: Vec<String> = said
+        .into_iter()
+        .rev()
+        .take_while(|text| {
+            size += text.len();
+            size <= RECAP
+        })
+        .collect();
+    kept.reverse();
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "The record of this conversation was cut off. This is what was said before:\n\n{}\n\nThe user goes on:",
+        kept.join("\n\n")
+    )))
 }
 
 /// Keeps what the turn brings: record, messages, events, in this order, so that no

@@ -68,7 +68,8 @@ impl Figures {
             }
             Some("content_block_delta") => {
                 let delta = event.get("delta").and_then(Value::as_object);
-                let texts = delta.into_iter().flat_map(|delta| delta.values()).filter_map(Value::as_str);
+                let texts = delta.into_iter().flatten().filter(|(key, _)| *key != "type");
+                let texts = texts.filter_map(|(_, value)| value.as_str());
                 self.text = self.text.saturating_add(texts.map(|text| text.len() as u64).sum());
             }
             _ => {}

@@ -40,8 +40,6 @@ const RETURNED: &[&str] =
 
 impl Gateway {
     pub(crate) fn new(config: &ModelConfig, store: Store) -> Result<Self> {
-        // Another crate may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())

@@ -6,7 +6,7 @@ use super::Store;
 use crate::error::{Result, ServiceError};
 use crate::ids::{KeyId, TenantId};
 use crate::time::now;
-use crate::types::{Principal, Scope};
+use crate::types::{KeyView, Principal, Scope};
 
 impl Store {
     /// Whether there is any key at all.
@@ -90,5 +90,29 @@ impl Store {
         .execute(&self.write)
         .await?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// The keys of a tenant, or all: what may be shown of them.
+    pub(crate) async fn list_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<KeyView>> {
+        let rows = sqlx::query(
+            "SELECT id, tenant_id, prefix, scopes, created_at, revoked_at FROM api_keys \
+             WHERE $1 = '' OR tenant_id = $1 ORDER BY tenant_id, created_at",
+        )
+        .bind(tenant.map_or("", TenantId::as_str))
+        .fetch_all(&self.read)
+        .await?;
+        let parse = |_| ServiceError::internal("bad id in api_keys");
+        rows.iter()
+            .map(|row| {
+                Ok(KeyView {
+                    id: KeyId::parse(row.try_get::<String, _>("id")?).map_err(parse)?,
+                    tenant: TenantId::parse(row.try_get::<String, _>("tenant_id")?).map_err(parse)?,
+                    shown: row.try_get("prefix")?,
+                    scopes: serde_json::from_str(&row.try_get::<String, _>("scopes")?)?,
+                    created_at: row.try_get("created_at")?,
+                    revoked_at: row.try_get("revoked_at")?,
+                })
+            })
+            .collect()
     }
 }

@@ -51,3 +51,6 @@ impl Sync<'_> {
         u32::try_from((bytes >> 10).saturating_add(1)).unwrap_or(u32::MAX).min(whole)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,8 @@ pub async fn an_agent_that_dies_is_told(stack: Arc<Stack>) {
     let next = world.turn(Some(&turn.started.conversation), "Again.").await;
     assert_eq!(next.done()["state"], "finished", "{:?}", next.events);
     assert_eq!(next.of("session_start")[0]["resumed"], true);
+    // However little the agent had written down, the model hears of it.
+    assert!(world.model.messages().last().unwrap().contains("Work."));
 }
 
 pub async fn tools_that_cannot_be_reached_are_told(stack: Arc<Stack>) {
@@ -80,7 +82,7 @@ pub async fn tools_that_cannot_be_reached_are_told(stack: Arc<Stack>) {
 }
 
 pub async fn the_models_errors_are_told(stack: Arc<Stack>) {
-    for (status, text, plays) in [(400, "bad thing", 1), (401, "no key", 0), (429, "slow down", 0), (529, "busy", 0)] {
+    for (status, text, plays) in [(400, "bad thing", 0), (401, "no key", 0), (429, "slow down", 0), (529, "busy", 0)] {
         let write = call("Write", json!({ "file_path": "f.txt", "content": "kept" }));
         let error = json!({ "plays": plays, "error": { "status": status, "message": text } });
         let world = World::new(&stack, &[write, error]).await;

@@ -79,6 +79,10 @@ impl World {
             env!("CARGO_BIN_EXE_hardshell-agent-launch").into(),
             hardshell_service::agent::launch::LAUNCH_ARGUMENT.into(),
         ]);
+        // Users count their processes: tests at the same time must not share any.
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        config.agent.uid_base = 1_000_000_000 + (std::process::id() % 50_000) * 20_000 + next * 200;
         change(&mut config);
         let (service, principal) = open(&config, broken_mcp).await;
         Self { service, principal, model, config, stack: Arc::clone(stack) }
@@ -94,6 +98,18 @@ impl World {
     pub async fn start(&self, conversation: Option<&ConversationId>, text: &str) -> Result<Started> {
         let request = ExecuteRequest { conversation: conversation.cloned(), ..ExecuteRequest::text(text) };
         self.service.execute(&self.principal, request, None).await
+    }
+
+    /// Another server on the same stack.
+    pub async fn second(&self) -> Self {
+        let mut config = self.config.clone();
+        let second = self.stack.second_config();
+        config.data_dir = second.data_dir;
+        config.agent.run_dir = second.agent.run_dir;
+        config.agent.uid_base += 100;
+        let (service, principal) = open(&config, None).await;
+        let model = ScriptedModel::start(script(&[say("not asked")])).unwrap();
+        Self { service, principal, model, config, stack: Arc::clone(&self.stack) }
     }
 
     /// All events of a run after `after`, until its end.

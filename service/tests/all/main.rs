@@ -14,6 +14,7 @@ mod bad;
 mod child;
 mod harness;
 mod inner;
+mod replicas;
 mod servers;
 mod stacks;
 mod turns;

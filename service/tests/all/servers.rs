@@ -12,11 +12,18 @@ use sqlx::any::AnyPoolOptions;
 const POSTGRES: &str = "/usr/lib/postgresql/15/bin";
 const BUCKET: &str = "test";
 
-pub struct Servers {
-    _folder: tempfile::TempDir,
+/// Ports on loopback.
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+pub struct Addresses {
     postgres: u16,
     redis: u16,
     s3: u16,
+    filer: u16,
+}
+
+pub struct Servers {
+    _folder: Option<tempfile::TempDir>,
+    at: Addresses,
     children: Vec<Child>,
 }
 
@@ -78,10 +85,10 @@ impl Servers {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         open_to_all(&path);
-        let (postgres, redis, s3) = (free_port(0), free_port(0), free_port(10_000));
+        let (postgres, redis, s3, filer) = (free_port(0), free_port(0), free_port(10_000), free_port(10_000));
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            sender.send(start_all(&path, postgres, redis, s3)).unwrap();
+            sender.send(start_all(&path, postgres, redis, s3, filer)).unwrap();
             loop {
                 std::thread::park();
             }
@@ -90,14 +97,34 @@ impl Servers {
         wait_for_port(postgres, "PostgreSQL").await;
         wait_for_port(redis, "Redis").await;
         wait_for_port(s3, "the S3 server").await;
-        let servers = Arc::new(Self { _folder: folder, postgres, redis, s3, children });
+        wait_for_port(filer, "the S3 server's filer").await;
+        let servers = Arc::new(Self { _folder: Some(folder), at: Addresses { postgres, redis, s3, filer }, children });
         servers.wait_for_bucket().await;
         servers
     }
 
+    /// Servers that another process has started.
+    pub fn of(at: Addresses) -> Self {
+        Self { _folder: None, at, children: Vec::new() }
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        self.at
+    }
+
+    /// Forgets a lease, as Redis does when it loses its memory.
+    pub async fn drop_lease(&self, prefix: &str, conversation: &str) {
+        let client = redis::Client::open(self.redis_url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let key = format!("{prefix}:lease:{{{conversation}}}");
+        let gone: i64 = redis::cmd("DEL").arg(key).query_async(&mut connection).await.unwrap();
+        assert_eq!(gone, 1);
+    }
+
     async fn wait_for_bucket(&self) {
         use object_store::ObjectStoreExt;
-        // Buckets are folders below /buckets; the first object makes it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Buckets are folders of the filer below it.
         let store = object_store::aws::AmazonS3Builder::new()
             .with_bucket_name(BUCKET)
             .with_endpoint(self.s3_url())
@@ -109,7 +136,7 @@ impl Servers {
             .unwrap();
         let client = reqwest::Client::new();
         for _ in 0..300 {
-            let _ = client.put(format!("{}/{BUCKET}", self.s3_url())).send().await;
+            let _ = client.post(format!("http://127.0.0.1:{}/buckets/{BUCKET}/", self.at.filer)).send().await;
             if store.put(&"ready".into(), "x".into()).await.is_ok() {
                 return;
             }
@@ -126,15 +153,15 @@ impl Servers {
     }
 
     pub fn database_url(&self, name: &str) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/{name}", self.postgres)
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.at.postgres)
     }
 
     pub fn redis_url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.redis)
+        format!("redis://127.0.0.1:{}", self.at.redis)
     }
 
     pub fn s3_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.s3)
+        format!("http://127.0.0.1:{}", self.at.s3)
     }
 
     pub fn bucket(&self) -> &str {
@@ -147,7 +174,7 @@ fn open_to_all(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
 }
 
-fn start_all(path: &Path, postgres: u16, redis: u16, s3: u16) -> Vec<Child> {
+fn start_all(path: &Path, postgres: u16, redis: u16, s3: u16, filer: u16) -> Vec<Child> {
     let bin = Path::new(POSTGRES);
     let (data, redis_dir, s3_dir) = (path.join("pg"), path.join("redis"), path.join("s3"));
     for dir in [&redis_dir, &s3_dir] {
@@ -176,7 +203,7 @@ fn start_all(path: &Path, postgres: u16, redis: u16, s3: u16) -> Vec<Child> {
     let config = s3_dir.join("s3.json");
     let identities = r#"{"identities":[{"name":"t","credentials":[{"accessKey":"key","secretKey":"secret"}],"actions":["Admin","Read","Write","List","Tagging"]}]}"#;
     std::fs::write(&config, identities).unwrap();
-    let (master, volume, filer) = (free_port(10_000), free_port(10_000), free_port(10_000));
+    let (master, volume) = (free_port(10_000), free_port(10_000));
     let weed = command(&weed(), None)
         .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer", "-master.telemetry=false"])
         .args(["-volume.max=0", "-master.volumeSizeLimitMB=64"])

@@ -1,25 +1,54 @@
 //! The two stacks that every case runs on.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use hardshell_service::config::{S3Config, ServiceConfig};
 use secrecy::SecretString;
 
-use crate::servers::{Servers, free_name};
-use crate::{bad, turns};
+use crate::servers::{Addresses, Servers, free_name};
+use crate::{bad, replicas, turns};
 
 /// Where one case keeps its things.
 pub struct Stack {
-    data: tempfile::TempDir,
-    agent: tempfile::TempDir,
+    data: Place,
+    agent: Place,
     servers: Option<(Arc<Servers>, String)>,
+}
+
+/// A folder, gone with the stack or not.
+enum Place {
+    Temp(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Place {
+    fn temp() -> Self {
+        Self::Temp(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temp(dir) => dir.path(),
+            Self::Kept(dir) => dir,
+        }
+    }
 }
 
 impl Stack {
     /// SQLite, a folder, leases in the process.
     pub fn local() -> Arc<Self> {
-        Arc::new(Self { data: tempfile::tempdir().unwrap(), agent: tempfile::tempdir().unwrap(), servers: None })
+        Arc::new(Self { data: Place::temp(), agent: Place::temp(), servers: None })
+    }
+
+    /// The same in a folder that outlives the stack.
+    pub fn at(dir: &Path) -> Arc<Self> {
+        for name in ["keep", "agent"] {
+            std::fs::create_dir_all(dir.join(name)).unwrap();
+        }
+        let (data, agent) = (Place::Kept(dir.join("keep")), Place::Kept(dir.join("agent")));
+        Arc::new(Self { data, agent, servers: None })
     }
 
     /// PostgreSQL, S3, Redis; a database and prefixes of its own.
@@ -27,7 +56,28 @@ impl Stack {
         let name = free_name();
         servers.create_database(&name).await;
         let servers = Some((Arc::clone(servers), name));
-        Arc::new(Self { data: tempfile::tempdir().unwrap(), agent: tempfile::tempdir().unwrap(), servers })
+        Arc::new(Self { data: Place::temp(), agent: Place::temp(), servers })
+    }
+
+    /// A stack on the servers of another process.
+    pub fn of(dir: &Path, servers: Addresses, name: &str) -> Arc<Self> {
+        let at = |inner: &str| {
+            std::fs::create_dir_all(dir.join(inner)).unwrap();
+            Place::Kept(dir.join(inner))
+        };
+        let servers = Some((Arc::new(Servers::of(servers)), name.to_owned()));
+        Arc::new(Self { data: at("keep"), agent: at("agent"), servers })
+    }
+
+    /// What another process needs to use the same servers.
+    pub fn addresses(&self) -> (Addresses, String) {
+        let (servers, name) = self.servers.as_ref().unwrap();
+        (servers.addresses(), name.clone())
+    }
+
+    pub async fn drop_lease(&self, conversation: &str) {
+        let (servers, name) = self.servers.as_ref().unwrap();
+        servers.drop_lease(name, conversation).await;
     }
 
     pub fn config(&self) -> ServiceConfig {
@@ -38,6 +88,8 @@ impl Stack {
             config.database.max_connections = 4;
             config.lease.redis_url = Some(SecretString::from(servers.redis_url()));
             config.lease.prefix = name.clone();
+            config.lease.ttl = std::time::Duration::from_secs(3);
+            config.sweep_every = std::time::Duration::from_millis(500);
             config.objects.s3 = Some(S3Config {
                 bucket: servers.bucket().into(),
                 region: "us-east-1".into(),
@@ -101,6 +153,17 @@ cases! {
     bad::wrong_keys_are_refused,
 }
 
+/// What only replicas have.
+const REPLICAS: &[(&str, Case)] = &[
+    ("replicas::a_stream_goes_on_at_another_server", |stack| {
+        Box::pin(replicas::a_stream_goes_on_at_another_server(stack))
+    }),
+    ("replicas::a_dead_servers_run_is_ended_by_the_other", |stack| {
+        Box::pin(replicas::a_dead_servers_run_is_ended_by_the_other(stack))
+    }),
+    ("replicas::a_lost_lease_stops_the_run", |stack| Box::pin(replicas::a_lost_lease_stops_the_run(stack))),
+];
+
 /// One test for all: the servers are started once.
 #[test]
 fn every_case_on_postgres_redis_and_s3() {
@@ -109,7 +172,7 @@ fn every_case_on_postgres_redis_and_s3() {
     runtime.block_on(async {
         let servers = Servers::start().await;
         let mut failed = Vec::new();
-        for (name, case) in CASES.iter().filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))) {
+        for (name, case) in CASES.iter().chain(REPLICAS).filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))) {
             let stack = Stack::full(&servers).await;
             let outcome = tokio::spawn(case(stack)).await;
             println!("{name}: {}", if outcome.is_ok() { "ok" } else { "FAILED" });
