@@ -332,9 +332,7 @@ impl Shell {
             b"BASH_ARGC" => {
                 let mut out: Vec<Vec<u8>> =
                     self.st.frames.iter().rev().map(|f| f.args.len().to_string().into_bytes()).collect();
-                if out.is_empty() {
-                    out.push(self.st.args.len().to_string().into_bytes());
-                }
+                out.push(self.main_args.len().to_string().into_bytes());
                 list(out)
             }
             b"BASH_ARGV" => {
@@ -342,9 +340,7 @@ impl Shell {
                 for f in self.st.frames.iter().rev() {
                     out.extend(f.args.iter().rev().cloned());
                 }
-                if out.is_empty() {
-                    out.extend(self.st.args.iter().rev().cloned());
-                }
+                out.extend(self.main_args.iter().rev().cloned());
                 list(out)
             }
             b"DIRSTACK" => {

@@ -149,6 +149,10 @@ impl Shell {
         let base = arg0.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
         let shown = if base.is_empty() { b"bash".to_vec() } else { arg0.clone() };
         self.st.arg0 = Rc::new(shown);
+        self.st.last_arg = match os::env().iter().find_map(|e| e.strip_prefix(b"_=").map(<[u8]>::to_vec)) {
+            Some(path) => Rc::new(path),
+            None => self.st.arg0.clone(),
+        };
         let mut o = Options::default();
         if base.first() == Some(&b'-') {
             o.login = true;
@@ -257,6 +261,7 @@ impl Shell {
                 self.st.arg0 = Rc::new(rest.remove(0));
             }
             self.st.args = Rc::new(rest);
+            self.main_args = self.st.args.clone();
             self.mode = Mode::Command;
             self.st.opts |= opts::COMMAND;
             if o.interactive {
@@ -269,10 +274,12 @@ impl Shell {
         if !rest.is_empty() && !o.stdin {
             let path = rest.remove(0);
             self.st.args = Rc::new(rest);
+            self.main_args = self.st.args.clone();
             self.mode = Mode::Script;
             return self.run_file(&path);
         }
         self.st.args = Rc::new(rest);
+        self.main_args = self.st.args.clone();
         self.mode = Mode::Stdin;
         self.st.opts |= opts::STDIN;
         if o.interactive || (os::isatty(0) && os::isatty(2)) {
@@ -356,6 +363,8 @@ impl Shell {
                 }
             };
             self.warn(&mut p);
+            let text = p.taken_text();
+            self.remember(&text);
             match self.run_list(&list) {
                 Ok(s) => status = s,
                 Err(u) => match self.top(u) {
@@ -368,6 +377,31 @@ impl Shell {
             }
         }
         self.finish(status)
+    }
+
+    /// Adds a command to the history, as `HISTCONTROL` wants.
+    fn remember(&mut self, text: &[u8]) {
+        if !self.opt(opts::HISTORY) {
+            return;
+        }
+        let text = text.trim_ascii_end();
+        if text.is_empty() {
+            return;
+        }
+        let control = self.get_or_empty(b"HISTCONTROL");
+        let has = |n: &[u8]| control.split(|b| *b == b':').any(|c| c == n || c == b"ignoreboth" && (n == b"ignorespace" || n == b"ignoredups"));
+        if has(b"ignorespace") && text.first() == Some(&b' ') {
+            return;
+        }
+        if has(b"ignoredups") && self.st.history.last().is_some_and(|l| l == text) {
+            return;
+        }
+        let text = text.to_vec();
+        let history = Rc::make_mut(&mut self.st.history);
+        if has(b"erasedups") {
+            history.retain(|l| *l != text);
+        }
+        history.push(text);
     }
 
     fn run_file(&mut self, path: &[u8]) -> i32 {
@@ -451,6 +485,8 @@ impl Shell {
         let interactive = self.opt(opts::INTERACTIVE);
         let seekable = os::seek_by(0, 0).is_ok();
         let shared = Rc::new(std::cell::RefCell::new((Vec::<u8>::new(), b"> ".to_vec(), self.opt(opts::VERBOSE))));
+        let source = Rc::new(std::cell::Cell::new(Some(0)));
+        let from = source.clone();
         let prompts = shared.clone();
         let mut more = move || {
             if interactive {
@@ -459,7 +495,8 @@ impl Shell {
                 let text = if prompt.is_empty() { s.1.clone() } else { prompt };
                 let _ = crate::shell::write_all(2, &text);
             }
-            let line = next_line(seekable);
+            let fd = from.get()?;
+            let line = next_line(fd, if fd == 0 { seekable } else { os::seek_by(fd, 0).is_ok() });
             if prompts.borrow().2
                 && let Some(l) = &line
             {
@@ -485,6 +522,7 @@ impl Shell {
                 s.1 = ps2;
             }
             shared.borrow_mut().2 = self.opt(opts::VERBOSE);
+            source.set(self.kernel_fd(0));
             let list = match p.next_command() {
                 Ok(Some(l)) => l,
                 Ok(None) => {
@@ -504,10 +542,8 @@ impl Shell {
                 }
             };
             self.warn(&mut p);
-            if self.opt(opts::HISTORY) {
-                let text = crate::print::list_line(&list);
-                Rc::make_mut(&mut self.st.history).push(text);
-            }
+            let text = p.taken_text();
+            self.remember(&text);
             match self.run_list(&list) {
                 Ok(s) => status = s,
                 Err(u) => match self.top(u) {
@@ -527,12 +563,12 @@ impl Shell {
 }
 
 /// A line of standard input. A file is read in blocks, and what lies past the line is given back.
-fn next_line(seekable: bool) -> Option<Vec<u8>> {
+fn next_line(fd: u32, seekable: bool) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     if seekable {
         let mut buf = [0u8; 512];
         loop {
-            let n = os::read(0, &mut buf).unwrap_or(0);
+            let n = os::read(fd, &mut buf).unwrap_or(0);
             let got = buf.get(..n).unwrap_or_default();
             if n == 0 {
                 break;
@@ -541,7 +577,7 @@ fn next_line(seekable: bool) -> Option<Vec<u8>> {
                 line.extend_from_slice(got.get(..=i).unwrap_or_default());
                 let extra = n - i - 1;
                 if extra > 0 {
-                    let _ = os::seek_by(0, -(extra as i64));
+                    let _ = os::seek_by(fd, -(extra as i64));
                 }
                 break;
             }
@@ -550,7 +586,7 @@ fn next_line(seekable: bool) -> Option<Vec<u8>> {
     } else {
         let mut byte = [0u8; 1];
         loop {
-            match os::read(0, &mut byte) {
+            match os::read(fd, &mut byte) {
                 Ok(0) => break,
                 Ok(_) => {
                     let [b] = byte;

@@ -264,5 +264,5 @@ shopts! {
     LOCALVAR_INHERIT = "localvar_inherit"; LOGIN_SHELL = "login_shell"; NOCASEGLOB = "nocaseglob"; NOCASEMATCH = "nocasematch";
     NULLGLOB = "nullglob"; PATSUB_REPLACEMENT = "patsub_replacement"; SHIFT_VERBOSE = "shift_verbose";
     SOURCEPATH = "sourcepath"; XPG_ECHO = "xpg_echo"; VARREDIR_CLOSE = "varredir_close"; AUTOCD = "autocd";
-    LOCALVAR_UNSET = "localvar_unset";
+    LOCALVAR_UNSET = "localvar_unset"; PROMPTVARS = "promptvars";
 }

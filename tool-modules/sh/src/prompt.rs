@@ -8,7 +8,13 @@ impl Shell {
     /// A prompt: its escapes, then its expansions.
     pub(crate) fn prompt(&mut self, text: &[u8]) -> Vec<u8> {
         let decoded = self.prompt_escapes(text);
-        self.prompt_text(&decoded)
+        if !self.shopt(crate::opts::PROMPTVARS) {
+            return decoded;
+        }
+        let old = (self.st.status, self.subst_status);
+        let out = self.prompt_text(&decoded);
+        (self.st.status, self.subst_status) = old;
+        out
     }
 
     /// The expansions of a prompt, as in double quotes.

@@ -202,6 +202,10 @@ pub struct Shell {
     pub catching: bool,
     /// In a trap: the depth of calls at which `LINENO` stays that of the command before it.
     pub frozen: Option<usize>,
+    /// The arguments of the script itself.
+    pub main_args: Rc<Vec<Vec<u8>>>,
+    /// How the last trap ended.
+    pub trap_status: i32,
     /// `PIPESTATUS`
     pub pipestatus: Vec<i32>,
     /// The redirections of a compound command failed.
@@ -298,6 +302,8 @@ impl Shell {
             arith_unwind: None,
             catching: false,
             frozen: None,
+            main_args: Rc::default(),
+            trap_status: 0,
             pipestatus: vec![0],
             redirect_failed: false,
             err_frame: None,
@@ -445,7 +451,7 @@ impl Default for Shell {
 
 /// How much of the stack the executor may use. The linker gives 8 MiB on WASI; a function's
 /// frames on the host's own stack grow along, and the host's limit is the smaller.
-const STACK_LIMIT: usize = if cfg!(target_os = "wasi") { 700 * 1024 } else { 5 * 1024 * 1024 };
+const STACK_LIMIT: usize = if cfg!(target_os = "wasi") { 5 * 1024 * 1024 } else { 5 * 1024 * 1024 };
 
 #[inline(never)]
 fn stack_here() -> usize {

@@ -118,6 +118,9 @@ fn run(sh: &mut Shell, args: &[Vec<u8>], who: Who) -> Ex {
         Who::Readonly => f.on |= READONLY,
         _ => {}
     }
+    if f.array || f.assoc {
+        f.on &= !NAMEREF;
+    }
     let names = args.get(p.rest..).unwrap_or_default();
     if f.functions {
         return functions(sh, names, &f, who);
@@ -156,10 +159,6 @@ fn one(sh: &mut Shell, arg: &[u8], array: Option<&Assign>, f: &Flags, who: Who) 
     }
     if sub.is_some() && value.is_none() && f.on & NAMEREF != 0 {
         sh.berr([arg, b": reference variable cannot be an array"].concat());
-        return Ok(1);
-    }
-    if f.on & NAMEREF != 0 && (f.array || f.assoc) {
-        sh.berr([name.as_slice(), b": reference variable cannot be an array"].concat());
         return Ok(1);
     }
     let in_function = sh.st.frames.iter().any(|f| !f.sourced);
@@ -280,11 +279,11 @@ fn apply(
     if f.on & NAMEREF != 0 {
         let target = value.clone().or_else(|| old.as_ref().and_then(Var::scalar).map(|t| t.to_vec()));
         if let Some(t) = &target {
-            if t.as_slice() == name && !sh.st.frames.iter().any(|f| !f.sourced) {
+            if value.is_some() && t.as_slice() == name && !sh.st.frames.iter().any(|f| !f.sourced) {
                 sh.berr([name, b": nameref variable self references not allowed"].concat());
                 return Ok(1);
             }
-            if t.as_slice() == name {
+            if value.is_some() && t.as_slice() == name {
                 sh.error([b"warning: ", name, b": circular name reference"].concat());
             }
             if !t.is_empty() && !access::valid_ref_target(t) {

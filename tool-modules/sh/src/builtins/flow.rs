@@ -42,14 +42,20 @@ fn count(sh: &mut Shell, args: &[Vec<u8>]) -> Result<u32, Ex> {
 
 pub(super) fn brk(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     match count(sh, args) {
-        Ok(n) => Err(Unwind::Break(n)),
+        Ok(n) => {
+            sh.st.status = 0;
+            Err(Unwind::Break(n))
+        }
         Err(r) => r,
     }
 }
 
 pub(super) fn cont(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     match count(sh, args) {
-        Ok(n) => Err(Unwind::Continue(n)),
+        Ok(n) => {
+            sh.st.status = 0;
+            Err(Unwind::Continue(n))
+        }
         Err(r) => r,
     }
 }

@@ -175,6 +175,11 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         if set || unset {
             let bits = if old { &mut sh.st.opts } else { &mut sh.st.shopts };
             if set { *bits |= bit } else { *bits &= !bit }
+            if !old && bit == opts::EXTDEBUG {
+                // It brings the traps into functions.
+                let more = opts::FUNCTRACE | opts::ERRTRACE;
+                if set { sh.st.opts |= more } else { sh.st.opts &= !more }
+            }
         } else {
             let on = is_on(sh, bit);
             if !on {

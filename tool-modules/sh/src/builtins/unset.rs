@@ -35,6 +35,9 @@ pub(super) fn unset(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             }
             continue;
         }
+        if has(b'n') && !sh.raw_var(&name).is_some_and(|v| v.has(NAMEREF)) {
+            continue;
+        }
         let mut target = name.clone();
         let mut sub = sub;
         if !has(b'n') && sh.raw_var(&name).is_some_and(|v| v.has(NAMEREF)) {

@@ -45,11 +45,11 @@ impl Shell {
                 Ok(Next::Round)
             }
             Err(Unwind::Break(n)) => {
-                *status = 0;
+                *status = self.st.status;
                 if n > 1 { Err(Unwind::Break(n - 1)) } else { Ok(Next::Leave) }
             }
             Err(Unwind::Continue(n)) => {
-                *status = 0;
+                *status = self.st.status;
                 if n > 1 { Err(Unwind::Continue(n - 1)) } else { Ok(Next::Round) }
             }
             Err(u) => Err(u),
@@ -63,7 +63,7 @@ impl Shell {
             Err(Unwind::Break(n)) => {
                 if n > 1 { Err(Unwind::Break(n - 1)) } else { Ok(None) }
             }
-            Err(Unwind::Continue(n)) if n <= 1 => self.loop_condition(cond),
+            Err(Unwind::Continue(n)) if n <= 1 => Ok(Some(0)),
             Err(Unwind::Continue(n)) => Err(Unwind::Continue(n - 1)),
             Err(u) => Err(u),
         }
@@ -195,7 +195,9 @@ impl Shell {
 
     pub(super) fn run_case(&mut self, c: &Case, cmd: &Command) -> Ex {
         self.at_line(cmd.line);
-        self.debug_trap(cmd)?;
+        if self.debug_trap(cmd)? {
+            return Ok(self.st.status);
+        }
         let word = self.expand_single(&c.word)?;
         self.trace_case(&c.word)?;
         let nocase = self.shopt(opts::NOCASEMATCH);

@@ -195,7 +195,9 @@ impl Shell {
             Kind::Case(c) => self.run_case(c, cmd),
             Kind::Arith(text) => {
                 self.at_line(cmd.line);
-                self.debug_trap(cmd)?;
+                if self.debug_trap(cmd)? {
+                    return Ok(self.st.status);
+                }
                 self.trace_arith(&text.word)?;
                 match self.arith_in(text, "((: ") {
                     Ok(n) => Ok(self.done(i32::from(n == 0))),
@@ -207,7 +209,9 @@ impl Shell {
             }
             Kind::Cond(e) => {
                 self.at_line(cmd.line);
-                self.debug_trap(cmd)?;
+                if self.debug_trap(cmd)? {
+                    return Ok(self.st.status);
+                }
                 let yes = self.run_cond(e)?;
                 Ok(self.done(yes))
             }

@@ -392,6 +392,10 @@ impl Shell {
     /// `coproc`.
     pub(super) fn coproc(&mut self, name: Option<&[u8]>, body: &Command) -> Ex {
         let name = name.unwrap_or(b"COPROC").to_vec();
+        if !crate::strs::is_name(&name) {
+            self.error([b"`", name.as_slice(), b"': not a valid identifier"].concat());
+            return Ok(self.done(1));
+        }
         let (Ok((in_r, in_w)), Ok((out_r, out_w))) = (os::pipe(), os::pipe()) else {
             self.error("coproc: cannot make pipe");
             return Ok(self.done(1));

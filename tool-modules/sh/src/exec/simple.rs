@@ -15,7 +15,9 @@ impl Shell {
     pub(super) fn run_simple(&mut self, cmd: &Command, s: &Simple) -> Ex {
         self.at_line(cmd.line);
         if self.wants_debug() {
-            self.debug_trap(cmd)?;
+            if self.debug_trap(cmd)? {
+                return Ok(self.st.status);
+            }
         } else {
             self.note_command(cmd);
         }
@@ -63,6 +65,13 @@ impl Shell {
                 Err(u) => {
                     if let Some(f) = saved {
                         self.st.fds = f;
+                    }
+                    // A program performs its redirections itself: an error there is its own.
+                    let program = args.first().is_some_and(|n| {
+                        !self.st.funcs.contains_key(n.as_slice()) && self.builtin(n).is_none()
+                    });
+                    if program && matches!(u, Unwind::Exit | Unwind::Abort) {
+                        return Ok(self.done(1));
                     }
                     return Err(u);
                 }
@@ -144,6 +153,9 @@ impl Shell {
             }
         }
         let status = self.subst_status.take().unwrap_or(0);
+        if !s.assigns.is_empty() && !self.st.last_arg.is_empty() {
+            self.st.last_arg = Rc::default();
+        }
         Ok(self.done(status))
     }
 
@@ -181,6 +193,10 @@ impl Shell {
     /// `name=( … )`.
     pub(crate) fn assign_array(&mut self, name: &[u8], elems: &[Elem], append: bool, assoc: bool) -> Result<(), Unwind> {
         let Some(target) = self.resolve(name) else { return Ok(()) };
+        if crate::access::split_subscript(&target).is_some() {
+            self.error([b"`", target.as_slice(), b"': not a valid identifier"].concat());
+            return Err(self.abort(1));
+        }
         // Expanded first: the old elements may be used.
         let mut items: Vec<(Option<Vec<u8>>, Vec<u8>, bool)> = Vec::with_capacity(elems.len());
         for e in elems {

@@ -23,16 +23,25 @@ impl Shell {
     }
 
     /// Runs the DEBUG trap before a command.
-    pub(crate) fn debug_trap(&mut self, cmd: &Command) -> Result<(), Unwind> {
+    /// True: with `extdebug` it said that the command is to be skipped.
+    pub(crate) fn debug_trap(&mut self, cmd: &Command) -> Result<bool, Unwind> {
         self.note_command(cmd);
-        if self.wants_debug() { self.run_debug() } else { Ok(()) }
+        if self.wants_debug() { self.run_debug() } else { Ok(false) }
     }
 
-    pub(crate) fn run_debug(&mut self) -> Result<(), Unwind> {
+    pub(crate) fn run_debug(&mut self) -> Result<bool, Unwind> {
         let status = self.st.status;
+        self.trap_status = 0;
         let r = self.run_trap(TRAP_DEBUG);
         self.st.status = status;
-        r
+        r?;
+        if !self.shopt(opts::EXTDEBUG) || self.trap_status == 0 {
+            return Ok(false);
+        }
+        if self.trap_status == 2 && !self.st.frames.is_empty() {
+            return Err(Unwind::Return);
+        }
+        Ok(true)
     }
 
     /// Runs the action of a trap.
@@ -53,6 +62,10 @@ impl Shell {
         self.in_trap -= u32::from(which > 64);
         self.line = line;
         self.subst_status = subst;
+        self.trap_status = match result {
+            Ok(s) => s,
+            Err(_) => self.st.status,
+        };
         match result {
             Ok(_) | Err(Unwind::Abort) => {
                 self.st.status = status;

@@ -122,7 +122,8 @@ impl Shell {
         let pat = Pattern::new(component, extglob, self.shopt(opts::NOCASEGLOB));
         let dir: &[u8] = if base.is_empty() { b"." } else { &base };
         let Ok(entries) = os::read_dir(dir) else { return };
-        let dots = self.shopt(opts::DOTGLOB) || pat.starts_with_dot();
+        let ignore = self.raw_var(b"GLOBIGNORE").and_then(crate::vars::Var::scalar).is_some_and(|t| !t.is_empty());
+        let dots = self.shopt(opts::DOTGLOB) || ignore || pat.starts_with_dot();
         for e in entries {
             if e.name.first() == Some(&b'.') && !dots {
                 continue;

@@ -43,7 +43,8 @@ pub struct Parser<'a> {
     more: Option<&'a mut More<'a>>,
     pending: Vec<(Rc<RefCell<Here>>, u32)>,
     line_cache: (usize, u32),
-    first_line: u32,
+    /// Where the last complete command began.
+    start: usize,
     depth: u32,
     /// `shopt extglob`.
     pub extglob: bool,
@@ -70,7 +71,7 @@ impl<'a> Parser<'a> {
             more: None,
             pending: Vec::new(),
             line_cache: (0, first_line),
-            first_line,
+            start: 0,
             depth: 0,
             extglob: false,
             aliases: None,
@@ -114,6 +115,7 @@ impl<'a> Parser<'a> {
                 _ => break,
             }
         }
+        self.start = self.pos;
         let list = self.line_list()?;
         self.blanks();
         match self.peek() {
@@ -143,6 +145,11 @@ impl<'a> Parser<'a> {
         }
         self.pending.clear();
         self.depth = 0;
+    }
+
+    /// The text of the command that was read last.
+    pub fn taken_text(&self) -> Vec<u8> {
+        self.slice(self.start, self.pos).to_vec()
     }
 
     /// How far the text has been read.

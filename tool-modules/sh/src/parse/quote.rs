@@ -57,8 +57,16 @@ impl Parser<'_> {
     /// The operand of `${x:-…}` inside double quotes.
     pub(super) fn quoted_operand(&mut self, stop: &[u8]) -> PResult<Vec<Part>> {
         let mut out = Pieces::default();
-        while let Some(c) = self.peek() {
-            if stop.contains(&c) {
+        let open = self.pos;
+        let mut quote = false;
+        loop {
+            let Some(c) = self.peek() else {
+                if quote {
+                    return Err(self.unclosed(open, '\''));
+                }
+                break;
+            };
+            if stop.contains(&c) && !quote {
                 break;
             }
             match c {
@@ -67,17 +75,10 @@ impl Parser<'_> {
                     out.part(Part::DQuote(parts));
                 }
                 // Single quotes stay, but a brace between them does not end the word.
-                b'\'' => {
-                    let rest = self.buf.get(self.pos + 1..).unwrap_or_default();
-                    let len = rest.iter().position(|b| *b == b'\'').filter(|l| {
-                        rest.get(..*l).is_some_and(|s| s.contains(&b'}') && !s.contains(&b'"') && !s.contains(&b'\n'))
-                    });
-                    let len = if stop == b"}" { len } else { None };
-                    for _ in 0..len.map_or(1, |l| l + 2) {
-                        if let Some(b) = self.next() {
-                            out.lit(b);
-                        }
-                    }
+                b'\'' if stop == b"}" => {
+                    quote = !quote;
+                    self.pos += 1;
+                    out.lit(c);
                 }
                 b'\\' if self.peek_at(1) == Some(b'}') => {
                     self.pos += 2;
