@@ -208,7 +208,7 @@ impl DirHandle {
     /// Sets times.
     pub(crate) fn set_times(&self, actor: &Actor, times: Times) -> Result<(), Errno> {
         let (mount, fd) = self.host().ok_or(Errno::ROFS)?;
-        self.vfs.mount(mount)?.writable()?;
+        self.vfs.writable(mount)?;
         match meta::set_times(fd, times) {
             // The handle is one that only stands for the directory.
             Err(Errno::BADF) => {
@@ -223,7 +223,7 @@ impl DirHandle {
     /// Sets permission bits.
     pub(crate) fn chmod(&self, actor: &Actor, mode: u32) -> Result<(), Errno> {
         let (mount, fd) = self.host().ok_or(Errno::ROFS)?;
-        self.vfs.mount(mount)?.writable()?;
+        self.vfs.writable(mount)?;
         let mode = meta::mode_bits(mode);
         match rustix::fs::fchmod(fd, mode) {
             Err(rustix::io::Errno::BADF) => super::mount::chmod_path_fd(fd, mode)?,

@@ -380,7 +380,7 @@ impl FileHandle {
 
     /// Sets times.
     pub(crate) fn set_times(&self, actor: &Actor, times: Times) -> Result<(), Errno> {
-        self.vfs.mount(self.mount)?.writable()?;
+        self.vfs.writable(self.mount)?;
         meta::set_times(&self.fd, times)?;
         self.note_mode(actor);
         Ok(())
@@ -388,7 +388,7 @@ impl FileHandle {
 
     /// Sets permission bits.
     pub(crate) fn chmod(&self, actor: &Actor, mode: u32) -> Result<(), Errno> {
-        self.vfs.mount(self.mount)?.writable()?;
+        self.vfs.writable(self.mount)?;
         rustix::fs::fchmod(&self.fd, meta::mode_bits(mode))?;
         self.note_mode(actor);
         Ok(())

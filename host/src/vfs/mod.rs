@@ -35,6 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::errno::Errno;
 use crate::limits::Limits;
@@ -45,7 +46,7 @@ use dir::{Dir, MoveLog};
 pub(crate) use file::FileHandle;
 pub(crate) use journal::CallJournal;
 use journal::{Event, Session};
-use ledger::Ledger;
+use ledger::{Ledger, PoolId};
 pub(crate) use locks::Lock;
 use locks::LockTable;
 use mount::Mount;
@@ -61,9 +62,16 @@ pub(crate) use types::{
 /// Names of the commands, asked anew when `/bin` is looked into.
 pub(crate) type Commands = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
-/// The file system of one sandbox.
+/// The file system of one sandbox, or a view of it that allows less ([`Vfs::view`]).
 pub(crate) struct Vfs {
-    tree: Tree,
+    shared: Arc<Shared>,
+    tree: Arc<Tree>,
+    /// What may be done in each mount; None where it does not exist in this view.
+    access: SmallVec<[Option<Access>; 4]>,
+}
+
+/// What all views of a sandbox's file system have in common.
+pub(crate) struct Shared {
     mounts: Vec<Mount>,
     ledger: Ledger,
     session: Session,
@@ -107,6 +115,14 @@ impl Drop for Slot {
     }
 }
 
+impl std::ops::Deref for Vfs {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
 impl Vfs {
     /// A builder without mounts.
     pub(crate) fn builder(limits: &Limits, commands: Commands) -> VfsBuilder {
@@ -124,8 +140,8 @@ impl Vfs {
             .elapsed()
             .unwrap_or_default()
             .as_nanos();
-        Vfs {
-            tree,
+        let access = mounts.iter().map(|m| Some(m.access)).collect();
+        let shared = Shared {
             mounts,
             ledger,
             session: Session::default(),
@@ -139,18 +155,84 @@ impl Vfs {
             check_modes: rustix::process::geteuid().is_root(),
             max_depth: usize::try_from(limits.path_depth).unwrap_or(usize::MAX),
             born: u64::try_from(born).unwrap_or(0),
+        };
+        Vfs {
+            shared: Arc::new(shared),
+            tree: Arc::new(tree),
+            access,
         }
     }
 
+    /// The same files, ledger, journal and locks, with no more than `mounts` allowed in any
+    /// mount but `/tmp` (None: they do not exist), and with `/tmp` only if `tmp`.
+    pub(crate) fn view(self: &Arc<Self>, mounts: Option<Access>, tmp: bool) -> Arc<Vfs> {
+        let access = self.mounts.iter().zip(&self.access).map(|(mount, now)| {
+            let most = match mount.pool {
+                Some(PoolId::Scratch) => tmp.then_some(Access::ReadWrite),
+                _ => mounts,
+            };
+            match (now, most) {
+                (Some(Access::ReadWrite), Some(Access::ReadWrite)) => Some(Access::ReadWrite),
+                (Some(_), Some(_)) => Some(Access::ReadOnly),
+                _ => None,
+            }
+        });
+        let access: SmallVec<[Option<Access>; 4]> = access.collect();
+        if access == self.access {
+            return self.clone();
+        }
+        let hidden = |m: usize| access.get(m).is_none_or(Option::is_none);
+        let tree = match (0..access.len()).any(hidden) {
+            true => Arc::new(self.tree.without(hidden)),
+            false => self.tree.clone(),
+        };
+        Arc::new(Vfs {
+            shared: self.shared.clone(),
+            tree,
+            access,
+        })
+    }
+
+    /// The host's folders behind the mounts of this view, by their sandbox path.
+    pub(crate) fn host_dirs(&self) -> Vec<(String, BorrowedFd<'_>, Access)> {
+        let mounts = self.mounts.iter().zip(&self.access);
+        let dirs = mounts.filter_map(|(mount, access)| {
+            let at = String::from_utf8_lossy(&mount.at).into_owned();
+            Some((at, mount.fd().ok()?, (*access)?))
+        });
+        dirs.collect()
+    }
+
+    /// Counts anew, and asks for a scan, after something changed the mounts past this file
+    /// system.
+    pub(crate) fn rescan(&self, actor: &Actor) {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        resolve::names_changed();
+        self.recount();
+        self.session.record(&actor.call, Event::Unknown);
+    }
+
     fn mount(&self, index: usize) -> Result<&Mount, Errno> {
-        self.mounts.get(index).ok_or(Errno::NOENT)
+        match self.access.get(index) {
+            Some(Some(_)) => self.mounts.get(index).ok_or(Errno::NOENT),
+            _ => Err(Errno::NOENT),
+        }
+    }
+
+    /// ROFS unless the mount may be changed.
+    fn writable(&self, index: usize) -> Result<(), Errno> {
+        match self.access.get(index) {
+            Some(Some(Access::ReadWrite)) => Ok(()),
+            Some(Some(Access::ReadOnly)) => Err(Errno::ROFS),
+            _ => Err(Errno::NOENT),
+        }
     }
 
     /// Mount and handle of a directory that is not synthetic.
     fn host_dir<'a>(&'a self, dir: &'a Dir) -> Option<(usize, BorrowedFd<'a>)> {
         match dir {
             Dir::Synthetic(_) => None,
-            Dir::Mount(mount) => Some((*mount, self.mounts.get(*mount)?.fd().ok()?)),
+            Dir::Mount(mount) => Some((*mount, self.mount(*mount).ok()?.fd().ok()?)),
             Dir::Below(below) => Some((below.mount, below.fd.as_fd())),
         }
     }

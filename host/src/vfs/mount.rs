@@ -64,14 +64,6 @@ impl Root {
 }
 
 impl Mount {
-    /// ROFS unless it may be changed.
-    pub(super) fn writable(&self) -> Result<(), Errno> {
-        match self.access {
-            Access::ReadWrite => Ok(()),
-            Access::ReadOnly => Err(Errno::ROFS),
-        }
-    }
-
     /// Its root.
     pub(super) fn root(&self) -> Result<&Root, Errno> {
         let (base, made, making) = match &self.folder {

@@ -140,7 +140,7 @@ impl Vfs {
             Spot::Dir(_) | Spot::Synthetic { exists: true, .. } => Err(Errno::EXIST),
             Spot::Synthetic { exists: false, .. } => Err(Errno::ROFS),
             Spot::Entry(entry) => {
-                if self.mount(entry.mount)?.writable().is_err() {
+                if self.writable(entry.mount).is_err() {
                     return Err(look(&entry).map_or(Errno::ROFS, |_| Errno::EXIST));
                 }
                 self.check_new_depth(actor, entry.path().as_ref())?;
@@ -254,7 +254,7 @@ impl Vfs {
             Node::Entry(entry, _) if entry.mount != target.mount => return Err(Errno::XDEV),
             Node::Entry(entry, stat) => (entry, stat),
         };
-        self.mount(target.mount)?.writable()?;
+        self.writable(target.mount)?;
         if is(&stat, HostType::Directory) {
             return Err(Errno::PERM);
         }
@@ -307,7 +307,7 @@ impl Vfs {
             Spot::Synthetic { exists: true, .. } => Err(Errno::ROFS),
             Spot::Synthetic { exists: false, .. } => Err(Errno::NOENT),
             Spot::Entry(entry) => {
-                self.mount(entry.mount)?.writable()?;
+                self.writable(entry.mount)?;
                 Ok(entry)
             }
         }
@@ -372,7 +372,7 @@ impl Vfs {
             _ => return Err(Errno::XDEV),
         };
         let mount = self.mount(from.mount)?;
-        mount.writable()?;
+        self.writable(from.mount)?;
         let (from_path, to_path) = (from.path(), to.path());
         self.check_new_depth(actor, to_path.as_ref())?;
         let _names = self.names.lock();
@@ -456,13 +456,13 @@ impl Vfs {
             Node::Leaf(_) => Err(Errno::ROFS),
             Node::Dir(dir) => {
                 let (mount, fd) = self.host_dir(&dir).ok_or(Errno::ROFS)?;
-                self.mount(mount)?.writable()?;
+                self.writable(mount)?;
                 rustix::fs::utimensat(fd, ".", &times, AtFlags::empty())?;
                 self.note_dir(actor, &dir);
                 Ok(())
             }
             Node::Entry(entry, stat) => {
-                self.mount(entry.mount)?.writable()?;
+                self.writable(entry.mount)?;
                 let flags = AtFlags::SYMLINK_NOFOLLOW;
                 rustix::fs::utimensat(&entry.parent, &entry.name[..], &times, flags)?;
                 self.note_entry(actor, &entry, &stat);
@@ -484,13 +484,13 @@ impl Vfs {
             Node::Leaf(_) => Err(Errno::ROFS),
             Node::Dir(dir) => {
                 let (mount, fd) = self.host_dir(&dir).ok_or(Errno::ROFS)?;
-                self.mount(mount)?.writable()?;
+                self.writable(mount)?;
                 rustix::fs::chmodat(fd, ".", mode, AtFlags::empty())?;
                 self.note_dir(actor, &dir);
                 Ok(())
             }
             Node::Entry(entry, stat) => {
-                self.mount(entry.mount)?.writable()?;
+                self.writable(entry.mount)?;
                 chmod_entry(&entry, mode)?;
                 self.note_entry(actor, &entry, &stat);
                 Ok(())

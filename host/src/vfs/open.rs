@@ -98,7 +98,7 @@ impl Vfs {
         below: &Below<'_, '_>,
         o: &OpenOptions,
     ) -> Result<Option<Opened>, Errno> {
-        if o.writes() && self.mount(below.mount)?.writable().is_err() {
+        if o.writes() && self.writable(below.mount).is_err() {
             return Ok(None);
         }
         // What is only read need not be known by its letters.
@@ -144,8 +144,7 @@ impl Vfs {
         below: &Below<'_, '_>,
         o: &OpenOptions,
     ) -> Result<Option<Opened>, Errno> {
-        let mount = self.mount(below.mount)?;
-        if mount.writable().is_err() || o.directory {
+        if self.writable(below.mount).is_err() || o.directory {
             return Ok(None);
         }
         let seen = self.moves.now();
@@ -272,7 +271,7 @@ impl Vfs {
         if o.directory {
             return Err(Errno::INVAL);
         }
-        self.mount(entry.mount)?.writable()?;
+        self.writable(entry.mount)?;
         let path = entry.path();
         let create = |flags: OFlags, mode| {
             rustix::fs::openat(
@@ -318,7 +317,7 @@ impl Vfs {
             _ if entry.slash && o.create => return Err(Errno::ISDIR),
             _ if entry.slash || o.directory => return Err(Errno::NOTDIR),
             HostType::Symlink => return Err(Errno::LOOP),
-            HostType::RegularFile if o.writes() => self.mount(entry.mount)?.writable()?,
+            HostType::RegularFile if o.writes() => self.writable(entry.mount)?,
             HostType::RegularFile => {}
             _ => return Err(Errno::NXIO),
         }

@@ -267,13 +267,15 @@ impl Vfs {
         base: Option<&'v Arc<BelowDir>>,
         rest: &'p [u8],
     ) -> Result<Located<'v, 'p>, Errno> {
+        // Refuses a base whose mount this view does not have.
+        let root = self.mount(mount)?;
         let trivial = path::components(rest).all(|c| c == b".");
         let start = rest.iter().position(|b| *b != b'/').unwrap_or(rest.len());
         let (_, rest) = rest.split_at(start);
         Ok(match base {
             None if trivial => Located::Dir(Dir::Mount(mount)),
             None => {
-                let fd = self.mount(mount)?.fd()?;
+                let fd = root.fd()?;
                 Located::Below(Below {
                     mount,
                     fd,

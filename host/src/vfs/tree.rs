@@ -23,6 +23,7 @@ pub(super) enum Leaf {
     Command(String),
 }
 
+#[derive(Clone)]
 enum Kind {
     Plain(Vec<(Vec<u8>, Child)>),
     /// The commands, as they are when looked at.
@@ -31,6 +32,7 @@ enum Kind {
     Fds,
 }
 
+#[derive(Clone)]
 struct Node {
     parent: usize,
     name: Vec<u8>,
@@ -130,6 +132,21 @@ impl Tree {
             }
         }
         None
+    }
+
+    /// The same without some mounts.
+    pub(super) fn without(&self, hidden: impl Fn(usize) -> bool) -> Tree {
+        let mut nodes = self.nodes.clone();
+        for node in &mut nodes {
+            if let Kind::Plain(children) = &mut node.kind {
+                children.retain(|(_, child)| !matches!(child, Child::Mount(m) if hidden(*m)));
+            }
+        }
+        Tree {
+            nodes,
+            commands: self.commands.clone(),
+            seen: Mutex::new(None),
+        }
     }
 
     /// The directory above; the root is above itself.

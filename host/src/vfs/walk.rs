@@ -94,6 +94,7 @@ impl<'v> Walk<'v> {
             Some(Dir::Synthetic(node)) => walk.go_to_synthetic(*node),
             Some(Dir::Mount(mount)) => walk.go_to_mount(*mount)?,
             Some(Dir::Below(dir)) => {
+                vfs.mount(dir.mount)?;
                 walk.text = dir.path(&vfs.moves);
                 walk.frames.push(Frame::Start(dir.clone()));
             }

@@ -282,3 +282,101 @@ fn modes_and_umask() {
         );
     }
 }
+
+#[test]
+fn a_view_allows_no_more_than_said() {
+    let w = World::new();
+    let (r, a) = (Base::Root, &w.actor);
+    w.write("/tmp/t", "x").unwrap();
+    let open = |v: &Arc<Vfs>, path: &str, o| v.open(a, r, path.as_bytes(), o).map(|_| ());
+    let same = w.vfs.view(Some(Access::ReadWrite), true);
+    assert!(Arc::ptr_eq(&same, &w.vfs));
+    let reader = w.vfs.view(Some(Access::ReadOnly), true);
+    let nothing = w.vfs.view(None, false);
+    for (what, got, want) in [
+        ("read", open(&reader, "/workspace/file", read()), Ok(())),
+        (
+            "write",
+            open(&reader, "/workspace/file", write()),
+            Err(Errno::ROFS),
+        ),
+        (
+            "create",
+            open(&reader, "/workspace/new", create()),
+            Err(Errno::ROFS),
+        ),
+        ("tmp", open(&reader, "/tmp/t", write()), Ok(())),
+        (
+            "link",
+            reader.link(a, r, b"/workspace/file", false, r, b"/workspace/l"),
+            Err(Errno::ROFS),
+        ),
+        (
+            "move",
+            reader.rename(a, r, b"/workspace/file", r, b"/workspace/m"),
+            Err(Errno::ROFS),
+        ),
+        (
+            "skills",
+            open(&reader, "/skills/skill", write()),
+            Err(Errno::ROFS),
+        ),
+        (
+            "none",
+            open(&nothing, "/workspace/file", read()),
+            Err(Errno::NOENT),
+        ),
+        (
+            "none there",
+            open(&nothing, "/skills/skill", read()),
+            Err(Errno::NOENT),
+        ),
+        (
+            "no tmp",
+            open(&nothing, "/tmp/t", read()),
+            Err(Errno::NOENT),
+        ),
+        ("null", open(&nothing, "/dev/null", write()), Ok(())),
+    ] {
+        assert_eq!(got, want, "{what}");
+    }
+    // Views of views only take away.
+    let again = reader.view(Some(Access::ReadWrite), true);
+    assert_eq!(open(&again, "/workspace/file", write()), Err(Errno::ROFS));
+    let again = nothing.view(Some(Access::ReadWrite), true);
+    assert_eq!(open(&again, "/workspace/file", read()), Err(Errno::NOENT));
+    // Nor do handles from outside the view carry what they could do there.
+    let dir = w.dir("/workspace/sub").unwrap();
+    for v in [&reader, &nothing] {
+        assert!(v.open(a, Base::Dir(&dir), b"new", create()).is_err());
+        assert!(v.mkdir(a, Base::Dir(&dir), b"d", 0o777).is_err());
+        assert!(v.unlink(a, Base::Dir(&dir), b"inner/f").is_err());
+    }
+    assert!(
+        nothing
+            .open(a, Base::Dir(&dir), b"inner/f", read())
+            .is_err()
+    );
+    assert!(nothing.stat(Base::Dir(&dir), b"inner/f", true).is_err());
+    assert_eq!(nothing.root_dir().path(), b"/");
+    assert_eq!(names(&nothing.root_dir()).join(" "), ". .. bin dev usr");
+    let dirs: Vec<_> = reader
+        .host_dirs()
+        .iter()
+        .map(|d| (d.0.clone(), d.2))
+        .collect();
+    let want = [
+        ("/workspace", Access::ReadOnly),
+        ("/skills", Access::ReadOnly),
+        ("/tmp", Access::ReadWrite),
+    ];
+    assert_eq!(dirs, want.map(|(at, access)| (at.to_owned(), access)));
+    // What went around is counted and asked for.
+    assert_eq!(w.vfs.usage().0, 10);
+    std::fs::write(w.host("ws/more"), "12345").unwrap();
+    w.vfs.rescan(a);
+    assert_eq!(
+        (w.vfs.usage().0, w.changes()),
+        (15, vec!["scan".to_owned()])
+    );
+}
