@@ -2,6 +2,14 @@
 
 use super::repo::Repo;
 
+/// What is copied into an author's own folder, and so leans on no workspace.
+const STANDING_ALONE: &[&str] = &[
+    "tool-modules/sdk/",
+    "tool-modules/sdk-macros/",
+    "tool-modules/examples/",
+    "/templates/",
+];
+
 pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
     for file in repo
@@ -14,9 +22,8 @@ pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
                 format!("{file}:{line}: {name} has no comment that says why, neither its own nor its group's")
             }));
         }
-        let package = text.contains("[package]")
-            && !file.starts_with("fuzz/")
-            && !file.contains("/templates/");
+        let package =
+            text.contains("[package]") && !STANDING_ALONE.iter().any(|place| file.contains(place));
         if package && !has_workspace_lints(&text) {
             problems.push(format!("{file}: lacks `[lints] workspace = true`"));
         }
