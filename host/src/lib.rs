@@ -9,6 +9,7 @@ mod abi;
 mod budget;
 mod bundle_impl;
 mod call;
+mod component;
 mod engine;
 mod errno;
 mod fd;

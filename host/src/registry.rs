@@ -45,6 +45,17 @@ impl RegistrySnapshot {
     pub fn program(&self, name: &str) -> Option<&Arc<Program>> {
         self.programs.get(name)
     }
+
+    /// Every program once, in the order of its first name.
+    pub fn programs(&self) -> Vec<Arc<Program>> {
+        let mut all: Vec<Arc<Program>> = Vec::new();
+        for program in self.programs.values() {
+            if !all.iter().any(|known| Arc::ptr_eq(known, program)) {
+                all.push(Arc::clone(program));
+            }
+        }
+        all
+    }
 }
 
 struct Inner {
@@ -101,7 +112,12 @@ impl Registry {
 /// Collects modules for a [`Registry`].
 pub struct RegistryBuilder {
     engine: Engine,
-    programs: Vec<(ModuleSource, Vec<String>, String)>,
+    programs: Vec<Entry>,
+}
+
+enum Entry {
+    Module(ModuleSource, Vec<String>, String),
+    Program(Arc<Program>),
 }
 
 impl RegistryBuilder {
@@ -121,7 +137,15 @@ impl RegistryBuilder {
         description: &str,
     ) -> Self {
         let names = names.iter().map(|n| (*n).to_owned()).collect();
-        self.programs.push((source, names, description.to_owned()));
+        self.programs.push(Entry::Module(source, names, description.to_owned()));
+        self
+    }
+
+    /// Adds a program of another registry or snapshot under its names; what was compiled
+    /// of it stays compiled.
+    #[must_use]
+    pub fn program(mut self, program: Arc<Program>) -> Self {
+        self.programs.push(Entry::Program(program));
         self
     }
 
@@ -132,14 +156,22 @@ impl RegistryBuilder {
     /// When a file cannot be read or a name is not fit or not unique.
     pub fn snapshot(self) -> Result<Arc<RegistrySnapshot>, RegistryError> {
         let mut programs = BTreeMap::new();
-        for (source, names, description) in self.programs {
+        for entry in self.programs {
+            let (program, names) = match entry {
+                Entry::Program(program) => {
+                    let names = program.names().to_vec();
+                    (program, names)
+                }
+                Entry::Module(source, names, description) => {
+                    let (source, digest) = digest(source)?;
+                    (Program::new(names.clone(), description, digest, source), names)
+                }
+            };
             for name in &names {
                 if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
                     return Err(RegistryError::Name(name.clone()));
                 }
             }
-            let (source, digest) = digest(source)?;
-            let program = Program::new(names.clone(), description, digest, source);
             for name in names {
                 if programs.insert(name.clone(), Arc::clone(&program)).is_some() {
                     return Err(RegistryError::Duplicate(name));

@@ -20,8 +20,11 @@ pub(crate) struct Cache {
     dir: OwnedFd,
 }
 
-/// An entry: its file, open, at its start.
-pub(crate) struct Entry(pub(crate) std::fs::File);
+/// A sound entry: its file, open, at its start, and its first bytes.
+pub(crate) struct Entry {
+    pub(crate) file: std::fs::File,
+    pub(crate) head: [u8; 64],
+}
 
 fn owned_and_private(stat: &rustix::fs::Stat) -> bool {
     stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o022 == 0
@@ -62,7 +65,12 @@ impl Cache {
         }
         let mut file = std::fs::File::from(fd);
         match sound(&mut file, u64::try_from(stat.st_size).unwrap_or(0)) {
-            Ok(true) => Some(Entry(file)),
+            Ok(true) => {
+                let mut head = [0u8; 64];
+                file.read_exact(&mut head).ok()?;
+                std::io::Seek::rewind(&mut file).ok()?;
+                Some(Entry { file, head })
+            }
             _ => {
                 tracing::warn!(name, "a cached module is damaged; compiling anew");
                 None

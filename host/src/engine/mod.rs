@@ -18,7 +18,7 @@ use crate::program::ProgramError;
 use crate::sched::Scheduler;
 use crate::wasi::Clocks;
 use cache::Cache;
-pub(crate) use modules::{Loaded, ModuleTable};
+pub(crate) use modules::{Linked, Loaded, ModuleTable};
 
 /// How an [`Engine`] is set up.
 #[derive(Clone, Debug)]

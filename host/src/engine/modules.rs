@@ -1,22 +1,43 @@
 //! Modules that are compiled and linked, once each per engine setting.
 
 use std::collections::HashMap;
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use wasmtime::{InstancePre, Module};
+use wasmtime::component::Component;
+use wasmtime::{InstancePre, Module, Precompiled};
+use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::cache::{Cache, Entry};
 use super::{Bound, Engine, Flavor};
+use crate::component::ComponentState;
 use crate::process::state::State;
 use crate::program::{Program, ProgramError};
 
-/// A module ready to be instantiated.
+/// A program ready to be instantiated.
 pub(crate) struct Loaded {
     pub(crate) bound: Bound,
-    pub(crate) pre: InstancePre<State>,
-    /// Imports something of the `hardshell` module.
-    pub(crate) aware: bool,
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) code: Linked,
+}
+
+/// What it is.
+pub(crate) enum Linked {
+    /// A preview 1 command.
+    Module {
+        pre: InstancePre<State>,
+        /// Imports something of the `hardshell` module.
+        aware: bool,
+    },
+    /// A WASI 0.2 command.
+    Component(CommandPre<ComponentState>),
+}
+
+/// Code that is compiled but not linked.
+enum Compiled {
+    Module(Module),
+    Component(Component),
 }
 
 type Slot = Arc<Mutex<Weak<Loaded>>>;
@@ -52,26 +73,18 @@ impl ModuleTable {
             return Ok(loaded);
         }
         let loaded = engine.with_flavor(bound, |flavor| {
-            let module = self.module(flavor, program)?;
-            link(flavor, &module)
+            let code = self.compiled(flavor, program)?;
+            link(flavor, &code)
         })?;
         let loaded = Arc::new(loaded);
         *held = Arc::downgrade(&loaded);
         Ok(loaded)
     }
 
-    fn module(&self, flavor: &Flavor, program: &Program) -> Result<Module, ProgramError> {
+    fn compiled(&self, flavor: &Flavor, program: &Program) -> Result<Compiled, ProgramError> {
         let digest = program.digest();
-        let cached = self.cache.as_ref().and_then(|cache| cache.get(&digest, &flavor.settings));
-        if let Some(Entry(file)) = cached {
-            // SAFETY: the file was written by `Cache::put` of a process of this user: the
-            // cache has checked its owner, its mode and the digest of its content on this
-            // very descriptor, and nobody else can write to it.
-            let module = unsafe { Module::deserialize_open_file(&flavor.engine, file) };
-            match module {
-                Ok(module) => return Ok(module),
-                Err(e) => tracing::warn!("a cached module is of no use, compiling anew: {e:#}"),
-            }
+        if let Some(entry) = self.cached(flavor, &digest) {
+            return Ok(entry);
         }
         let bytes = program.bytes()?;
         tracing::info!(
@@ -81,10 +94,14 @@ impl ModuleTable {
             "compiling"
         );
         let started = std::time::Instant::now();
-        let code = flavor
-            .engine
-            .precompile_module(&bytes)
-            .map_err(|e| ProgramError::Compile(format!("{e:#}")))?;
+        // The layer field of the preamble tells components from modules.
+        let component = bytes.get(6..8) == Some(&[1, 0]);
+        let code = if component {
+            flavor.engine.precompile_component(&bytes)
+        } else {
+            flavor.engine.precompile_module(&bytes)
+        };
+        let code = code.map_err(|e| ProgramError::Compile(format!("{e:#}")))?;
         tracing::info!(
             target: "hardshell_host::compile",
             names = ?program.names(),
@@ -95,25 +112,67 @@ impl ModuleTable {
             match cache.put(&digest, &flavor.settings, &code) {
                 // Map what was stored rather than keep a copy in memory.
                 Ok(()) => {
-                    if let Some(Entry(file)) = cache.get(&digest, &flavor.settings) {
-                        // SAFETY: as above.
-                        let module = unsafe { Module::deserialize_open_file(&flavor.engine, file) };
-                        if let Ok(module) = module {
-                            return Ok(module);
-                        }
+                    if let Some(entry) = self.cached(flavor, &digest) {
+                        return Ok(entry);
                     }
                 }
                 Err(e) => tracing::warn!("a compiled module cannot be stored: {e}"),
             }
         }
-        // SAFETY: the bytes come from `precompile_module` above and were in nobody else's
-        // hands.
-        unsafe { Module::deserialize(&flavor.engine, &code) }
-            .map_err(|e| ProgramError::Compile(format!("{e:#}")))
+        let loaded = if component {
+            // SAFETY: the bytes come from `precompile_component` above and were in nobody
+            // else's hands.
+            unsafe { Component::deserialize(&flavor.engine, &code) }.map(Compiled::Component)
+        } else {
+            // SAFETY: likewise, from `precompile_module`.
+            unsafe { Module::deserialize(&flavor.engine, &code) }.map(Compiled::Module)
+        };
+        loaded.map_err(|e| ProgramError::Compile(format!("{e:#}")))
+    }
+
+    /// A sound entry of the cache, mapped.
+    fn cached(&self, flavor: &Flavor, digest: &[u8; 32]) -> Option<Compiled> {
+        let Entry { file, head } = self.cache.as_ref()?.get(digest, &flavor.settings)?;
+        let loaded = match wasmtime::Engine::detect_precompiled(&head) {
+            // SAFETY: the file was written by `Cache::put` of a process of this user: the
+            // cache has checked its owner, its mode and the digest of its content on this
+            // very descriptor, and nobody else can write to it.
+            Some(Precompiled::Module) => unsafe {
+                Module::deserialize_open_file(&flavor.engine, file)
+            }
+            .map(Compiled::Module),
+            // SAFETY: as above.
+            Some(Precompiled::Component) => unsafe {
+                let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+                Component::deserialize_file(&flavor.engine, path)
+            }
+            .map(Compiled::Component),
+            None => return None,
+        };
+        match loaded {
+            Ok(loaded) => Some(loaded),
+            Err(e) => {
+                tracing::warn!("a cached module is of no use, compiling anew: {e:#}");
+                None
+            }
+        }
     }
 }
 
-fn link(flavor: &Flavor, module: &Module) -> Result<Loaded, ProgramError> {
+fn link(flavor: &Flavor, code: &Compiled) -> Result<Loaded, ProgramError> {
+    let error = |e: wasmtime::Error| ProgramError::Link(format!("{e:#}"));
+    let code = match code {
+        Compiled::Module(module) => link_module(flavor, module)?,
+        Compiled::Component(component) => {
+            let linker = crate::component::linker(&flavor.engine).map_err(error)?;
+            let pre = linker.instantiate_pre(component).map_err(error)?;
+            Linked::Component(CommandPre::new(pre).map_err(error)?)
+        }
+    };
+    Ok(Loaded { bound: flavor.bound, engine: flavor.engine.clone(), code })
+}
+
+fn link_module(flavor: &Flavor, module: &Module) -> Result<Linked, ProgramError> {
     let aware = module.imports().any(|import| import.module() == crate::abi::MODULE);
     match module.get_export("_start") {
         Some(wasmtime::ExternType::Func(f))
@@ -131,5 +190,5 @@ fn link(flavor: &Flavor, module: &Module) -> Result<Loaded, ProgramError> {
         .linker
         .instantiate_pre(module)
         .map_err(|e| ProgramError::Link(format!("{e:#}")))?;
-    Ok(Loaded { bound: flavor.bound, pre, aware })
+    Ok(Linked::Module { pre, aware })
 }

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use wasmtime::{Store, Trap};
+use wasmtime::{InstancePre, Store, Trap};
 
 use super::state::State;
 use super::{Proc, Stop};
-use crate::engine::{Bound, Loaded};
+use crate::component::{self, ComponentState};
+use crate::engine::{Bound, Linked, Loaded};
 use crate::report::Termination;
 use crate::sched::Meter;
 use crate::sentence;
 
 /// Starts the task of a process.
 pub(crate) fn launch(loaded: Arc<Loaded>, mut state: State) {
-    state.aware = loaded.aware;
+    state.aware = matches!(&loaded.code, Linked::Module { aware: true, .. });
     let proc = Arc::clone(&state.proc);
     let group = Arc::clone(&state.group);
     let unit = Arc::clone(&group.sandbox.unit);
@@ -82,57 +83,96 @@ impl<F: Future<Output = Stop>> Future for Guard<F> {
     }
 }
 
-async fn body(loaded: Arc<Loaded>, state: State, slice: Option<u64>) -> Stop {
-    let mut store = Store::new(loaded.pre.module().engine(), state);
-    store.limiter(|state| state);
-    let given = match slice {
-        None => {
-            store.set_epoch_deadline(1);
-            store.epoch_deadline_async_yield_and_update(1);
-            0
-        }
-        Some(slice) => {
-            let left = store.data().group.fuel_left().unwrap_or(u64::MAX);
-            let set = store
-                .set_fuel(left)
-                .and_then(|()| store.fuel_async_yield_interval(Some(slice)));
-            if let Err(e) = set {
-                return Stop::plain(Termination::Trap(format!("{e:#}")));
-            }
-            left
-        }
-    };
-    let result = start(&loaded, &mut store).await;
-    if slice.is_some() {
-        settle_fuel(&store, given);
-    }
-    let stop = match result {
-        Ok(()) => return Stop::plain(Termination::Exited(0)),
-        Err(e) => why(&e, &store),
-    };
-    // The limits of the process itself are told where its user looks; those of the call
-    // are in the report.
-    if matches!(
-        stop.termination,
-        Termination::Memory | Termination::Quota(_) | Termination::Trap(_)
-    ) && let Some(sentence) = &stop.sentence
-    {
-        store.data().say(sentence);
-    }
-    stop
+/// Store data that holds a process's state.
+trait HasState: Send + 'static {
+    fn state(&self) -> &State;
 }
 
-async fn start(loaded: &Loaded, store: &mut Store<State>) -> wasmtime::Result<()> {
-    let instance = loaded.pre.instantiate_async(&mut *store).await?;
+impl HasState for State {
+    fn state(&self) -> &State {
+        self
+    }
+}
+
+impl HasState for ComponentState {
+    fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+async fn body(loaded: Arc<Loaded>, state: State, slice: Option<u64>) -> Stop {
+    match &loaded.code {
+        Linked::Module { pre, .. } => {
+            let mut store = Store::new(&loaded.engine, state);
+            store.limiter(|state| state);
+            let given = match bound_cpu(&mut store, slice) {
+                Ok(given) => given,
+                Err(stop) => return stop,
+            };
+            let result = start(pre, &mut store).await;
+            outcome(&store, result, given)
+        }
+        Linked::Component(pre) => {
+            let mut store = component::store(&loaded.engine, state);
+            let given = match bound_cpu(&mut store, slice) {
+                Ok(given) => given,
+                Err(stop) => return stop,
+            };
+            let result = component::run(pre, &mut store).await;
+            outcome(&store, result, given)
+        }
+    }
+}
+
+/// Sets the bound that the code was compiled for. Some: the fuel that it was given.
+fn bound_cpu<T: HasState>(store: &mut Store<T>, slice: Option<u64>) -> Result<Option<u64>, Stop> {
+    let Some(slice) = slice else {
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        return Ok(None);
+    };
+    let left = store.data().state().group.fuel_left().unwrap_or(u64::MAX);
+    store
+        .set_fuel(left)
+        .and_then(|()| store.fuel_async_yield_interval(Some(slice)))
+        .map_err(|e| Stop::plain(Termination::Trap(format!("{e:#}"))))?;
+    Ok(Some(left))
+}
+
+async fn start(pre: &InstancePre<State>, store: &mut Store<State>) -> wasmtime::Result<()> {
+    let instance = pre.instantiate_async(&mut *store).await?;
     store.data_mut().memory = instance.get_memory(&mut *store, "memory");
     let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
     start.call_async(&mut *store, ()).await
 }
 
+/// How it ended, told where its user looks.
+fn outcome<T: HasState>(
+    store: &Store<T>,
+    result: wasmtime::Result<()>,
+    given: Option<u64>,
+) -> Stop {
+    let state = store.data().state();
+    if let Some(given) = given {
+        settle_fuel(state, given.saturating_sub(store.get_fuel().unwrap_or(0)));
+    }
+    let stop = match result {
+        Ok(()) => return Stop::plain(Termination::Exited(0)),
+        Err(e) => why(&e, state),
+    };
+    // The limits of the call are in its report; those of the process are told here.
+    if matches!(
+        stop.termination,
+        Termination::Memory | Termination::Quota(_) | Termination::Trap(_)
+    ) && let Some(sentence) = &stop.sentence
+    {
+        state.say(sentence);
+    }
+    stop
+}
+
 /// Replaces the estimate of the slices by what was really used.
-fn settle_fuel(store: &Store<State>, given: u64) {
-    let used = given.saturating_sub(store.get_fuel().unwrap_or(0));
-    let state = store.data();
+fn settle_fuel(state: &State, used: u64) {
     let booked = state.proc.fuel_booked().swap(used, Ordering::AcqRel);
     if used >= booked {
         state.group.add_fuel(used - booked);
@@ -142,11 +182,13 @@ fn settle_fuel(store: &Store<State>, given: u64) {
 }
 
 /// What an error of the guest means.
-fn why(e: &wasmtime::Error, store: &Store<State>) -> Stop {
+fn why(e: &wasmtime::Error, state: &State) -> Stop {
     if let Some(stop) = e.downcast_ref::<Stop>() {
         return stop.clone();
     }
-    let state = store.data();
+    if let Some(status) = component::exit_status(e) {
+        return Stop::plain(Termination::Exited(status));
+    }
     if let Some(trap) = e.downcast_ref::<Trap>() {
         if matches!(trap, Trap::OutOfFuel) {
             let stop = sentence::fuel(state.group.limits.fuel.unwrap_or(0));

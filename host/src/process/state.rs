@@ -110,7 +110,7 @@ impl State {
     pub(crate) fn say(&self, sentence: &str) {
         let line = format!("{sentence}\n");
         if let Ok(desc) = self.fds.get(2) {
-            let _ = crate::wasi::io::try_write(desc, self, &[line.as_bytes()]);
+            let _ = crate::wasi::io::try_write(desc, &self.actor, &self.group, &[line.as_bytes()]);
         }
     }
 

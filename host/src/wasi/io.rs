@@ -13,9 +13,11 @@ use super::mem::parts;
 use super::{MODULE, code};
 use crate::errno::Errno;
 use crate::fd::{APPEND, DSYNC, Description, Kind, SYNC};
+use crate::process::group::Group;
 use crate::process::state::State;
 use crate::process::{Proc, SIGPIPE, Stop};
 use crate::report::Termination;
+use crate::vfs::Actor;
 
 /// Most bytes that an endless device gives at once.
 const DEVICE_CHUNK: usize = 64 << 10;
@@ -78,7 +80,8 @@ pub(crate) fn try_read(desc: &Description, bufs: &mut [&mut [u8]]) -> Result<usi
 /// Writes without waiting: AGAIN when nothing fits, PIPE when nobody reads.
 pub(crate) fn try_write(
     desc: &Description,
-    state: &State,
+    actor: &Actor,
+    group: &Group,
     bufs: &[&[u8]],
 ) -> Result<usize, Errno> {
     if !desc.write {
@@ -91,11 +94,11 @@ pub(crate) fn try_write(
             let flags = desc.flags();
             let mut offset = desc.offset.lock();
             let n = if flags & APPEND != 0 {
-                let (n, end) = file.append(&state.actor, &slices)?;
+                let (n, end) = file.append(actor, &slices)?;
                 *offset = end;
                 n
             } else {
-                let n = file.write_at(&state.actor, &slices, *offset)?;
+                let n = file.write_at(actor, &slices, *offset)?;
                 *offset = offset.saturating_add(n as u64);
                 n
             };
@@ -111,7 +114,7 @@ pub(crate) fn try_write(
         Kind::PipeWrite(pipe) => pipe.try_write(bufs),
         Kind::Null | Kind::Zero | Kind::Random => Ok(total()),
         Kind::Full => Err(Errno::NOSPC),
-        Kind::Sink(sink) => sink.try_write(&state.group, bufs),
+        Kind::Sink(sink) => sink.try_write(group, bufs),
         Kind::Source(_) | Kind::PipeRead(_) => Err(Errno::BADF),
     }
 }
@@ -233,7 +236,7 @@ async fn fd_write(
             }
             let left: usize = slices.iter().map(|s| s.len()).sum();
             let wait = !desc.nonblocking();
-            match try_write(desc, state, &slices) {
+            match try_write(desc, &state.actor, &state.group, &slices) {
                 Ok(n) => {
                     written = written.saturating_add(n);
                     if n < left && n > 0 && wait && !matches!(desc.kind, Kind::File(_)) {
@@ -310,7 +313,7 @@ fn fd_pwrite(
             Kind::Dir(_) => return Err(Errno::ISDIR),
             Kind::Null | Kind::Zero | Kind::Full | Kind::Random => {
                 let ranges = mem.ranges(iovs, count)?;
-                return try_write(desc, state, &mem.slices(&ranges)?);
+                return try_write(desc, &state.actor, &state.group, &mem.slices(&ranges)?);
             }
             _ => return Err(Errno::SPIPE),
         };

@@ -11,8 +11,8 @@ mod stat;
 mod system;
 
 pub(crate) use clock::Clocks;
-pub(crate) use path::resolved as path_stat;
-pub(crate) use stat::kind_stat;
+pub(crate) use path::{describe, resolved as path_stat};
+pub(crate) use stat::{is_terminal, kind_stat};
 
 use wasmtime::Linker;
 

@@ -6,4 +6,13 @@
 
 mod support;
 
+mod attacks;
+mod cache;
+mod cancellation;
+mod component;
+mod fairness;
+mod limits;
+mod pipe;
 mod process;
+mod residue;
+mod wasi;

@@ -59,6 +59,11 @@ impl World {
             .limits(limits)
             .build()
             .unwrap();
+        World::of(sandbox, dir)
+    }
+
+    /// A sandbox that was made elsewhere, and a folder to keep with it.
+    pub(crate) fn of(sandbox: Sandbox, dir: tempfile::TempDir) -> World {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         World { sandbox, dir, runtime }
     }
