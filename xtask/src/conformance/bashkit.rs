@@ -15,7 +15,10 @@ enum Part {
 pub(super) fn cases(dir: &Path, suite: &str) -> anyhow::Result<Vec<Case>> {
     let mut out = Vec::new();
     for path in fetch::files(&dir.join(suite), "sh")? {
-        let shown = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let shown = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
         parse(&read_text(&path)?, &shown, &mut out);
     }
     Ok(out)
@@ -28,7 +31,11 @@ fn parse(text: &str, file: &str, out: &mut Vec<Case>) {
     for line in text.lines() {
         let Some(mark) = line.strip_prefix("### ") else {
             if name.is_some() {
-                if part == Part::Script { script.push(line) } else { expected.push(line) }
+                if part == Part::Script {
+                    script.push(line)
+                } else {
+                    expected.push(line)
+                }
             }
             continue;
         };
@@ -65,7 +72,10 @@ fn case(file: &str, name: String, script: &[&str], expected: &[&str], status: Op
         stdin: String::new(),
         env: Vec::new(),
         files: Vec::new(),
-        expect: Expect::Stated { stdout: expected.join("\n"), status },
+        expect: Expect::Stated {
+            stdout: expected.join("\n"),
+            status,
+        },
         ignore_stdout: false,
         ignore_blanks: false,
     }

@@ -65,15 +65,25 @@ pub(super) fn cases(dir: &Path) -> anyhow::Result<Vec<Case>> {
         if file.incompatible_configs.iter().any(|c| c == "bash") {
             continue;
         }
-        let shown = path.strip_prefix(dir).unwrap_or(&path).display().to_string();
+        let shown = path
+            .strip_prefix(dir)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         let base = path.parent().unwrap_or(dir);
         for case in file.cases {
             let applies = !case.skip
                 && !case.pty
                 && !case.incompatible_configs.iter().any(|c| c == "bash")
                 && !case.incompatible_os.iter().any(|o| o == "linux")
-                && case.min_oracle_version.as_ref().is_none_or(|v| version(v) <= vec![5, 2])
-                && case.max_oracle_version.as_ref().is_none_or(|v| version(v) >= vec![5, 2]);
+                && case
+                    .min_oracle_version
+                    .as_ref()
+                    .is_none_or(|v| version(v) <= vec![5, 2])
+                && case
+                    .max_oracle_version
+                    .as_ref()
+                    .is_none_or(|v| version(v) >= vec![5, 2]);
             if applies {
                 out.push(convert(case, &shown, base, &file.common_test_files)?);
             }
@@ -83,7 +93,11 @@ pub(super) fn cases(dir: &Path) -> anyhow::Result<Vec<Case>> {
 }
 
 fn version(v: &Value) -> Vec<u32> {
-    text(v).split('.').take(2).filter_map(|p| p.parse().ok()).collect()
+    text(v)
+        .split('.')
+        .take(2)
+        .filter_map(|p| p.parse().ok())
+        .collect()
 }
 
 fn text(v: &Value) -> String {
@@ -109,9 +123,14 @@ fn convert(case: Yaml, file: &str, base: &Path, common: &[TestFile]) -> anyhow::
                 .with_context(|| format!("a file of {file} is missing"))?,
             None => f.contents.clone().unwrap_or_default().into_bytes(),
         };
-        files.push(Input { path: f.path.clone(), bytes, executable: f.executable });
+        files.push(Input {
+            path: f.path.clone(),
+            bytes,
+            executable: f.executable,
+        });
     }
-    let mut env: Vec<(String, String)> = case.env.iter().map(|(k, v)| (k.clone(), text(v))).collect();
+    let mut env: Vec<(String, String)> =
+        case.env.iter().map(|(k, v)| (k.clone(), text(v))).collect();
     if let Some(home) = &case.home_dir {
         env.push(("HOME".to_owned(), home.clone()));
     }

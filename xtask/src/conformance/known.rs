@@ -16,7 +16,9 @@ impl List {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
         };
         Ok(Self(parse(&text)))
     }
@@ -70,11 +72,19 @@ mod tests {
     #[test]
     fn both_directions_are_noticed() {
         let list = List(parse("# head\na.yaml :: x # why\na.yaml :: y # why\n"));
-        let ran: Vec<String> = ["a.yaml :: x", "a.yaml :: y", "a.yaml :: z"].map(str::to_owned).into();
+        let ran: Vec<String> = ["a.yaml :: x", "a.yaml :: y", "a.yaml :: z"]
+            .map(str::to_owned)
+            .into();
         let failed: Vec<String> = ["a.yaml :: x", "a.yaml :: z"].map(str::to_owned).into();
         let said = list.compare("s", &ran, &failed);
         assert_eq!(said.len(), 2);
-        assert!(said.iter().any(|s| s.contains("not in the list: a.yaml :: z")));
-        assert!(said.iter().any(|s| s.contains("take it off the list: a.yaml :: y")));
+        assert!(
+            said.iter()
+                .any(|s| s.contains("not in the list: a.yaml :: z"))
+        );
+        assert!(
+            said.iter()
+                .any(|s| s.contains("take it off the list: a.yaml :: y"))
+        );
     }
 }

@@ -52,15 +52,22 @@ pub(crate) struct Args {
 
 /// Runs the comparison.
 pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<()> {
-    if let Some(name) = args.suite.iter().find(|name| !SUITES.contains(&name.as_str())) {
-        bail!("no suite is called {name}; there are: {}", SUITES.join(", "));
+    if let Some(name) = args
+        .suite
+        .iter()
+        .find(|name| !SUITES.contains(&name.as_str()))
+    {
+        bail!(
+            "no suite is called {name}; there are: {}",
+            SUITES.join(", ")
+        );
     }
     let binary = args.binary.clone().unwrap_or_else(|| root.binary("dev"));
     let shells = Shells::new(&binary)?;
     let sources = fetch::sources(root)?;
-    let jobs = args.jobs.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
-    });
+    let jobs = args
+        .jobs
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, std::num::NonZero::get));
     let mut table = report::Table::default();
     let mut complaints = Vec::new();
     for suite in SUITES {
@@ -105,7 +112,10 @@ pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<()> {
     for complaint in &complaints {
         eprintln!("{complaint}");
     }
-    bail!("{} cases differ from the lists of known failures", complaints.len())
+    bail!(
+        "{} cases differ from the lists of known failures",
+        complaints.len()
+    )
 }
 
 /// Runs the cases on some threads. One that fails is run again alone at the end: a machine

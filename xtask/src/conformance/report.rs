@@ -9,7 +9,10 @@ pub(super) struct Table(BTreeMap<(String, String), (u32, u32)>);
 
 impl Table {
     pub(super) fn count(&mut self, suite: &str, file: &str, outcome: Outcome) {
-        let slot = self.0.entry((suite.to_owned(), file.to_owned())).or_default();
+        let slot = self
+            .0
+            .entry((suite.to_owned(), file.to_owned()))
+            .or_default();
         match outcome {
             Outcome::Pass => {
                 slot.0 += 1;
@@ -23,7 +26,10 @@ impl Table {
     /// A line per file, and one per suite.
     pub(super) fn print(&self) {
         let mut sums: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
-        println!("{:<8} {:<52} {:>7} {:>7}", "suite", "file", "passed", "cases");
+        println!(
+            "{:<8} {:<52} {:>7} {:>7}",
+            "suite", "file", "passed", "cases"
+        );
         for ((suite, file), (passed, cases)) in &self.0 {
             println!("{suite:<8} {file:<52} {passed:>7} {cases:>7}");
             let sum = sums.entry(suite).or_default();
@@ -32,8 +38,14 @@ impl Table {
         }
         println!();
         for (suite, (passed, cases)) in sums {
-            let percent = if cases == 0 { 100.0 } else { f64::from(passed) * 100.0 / f64::from(cases) };
-            println!("{suite:<8} {passed:>5} of {cases:>5} cases that bash passes here: {percent:.1} %");
+            let percent = if cases == 0 {
+                100.0
+            } else {
+                f64::from(passed) * 100.0 / f64::from(cases)
+            };
+            println!(
+                "{suite:<8} {passed:>5} of {cases:>5} cases that bash passes here: {percent:.1} %"
+            );
         }
     }
 }

@@ -100,9 +100,14 @@ pub(super) struct Shells {
 
 impl Shells {
     pub(super) fn new(binary: &Path) -> anyhow::Result<Self> {
-        let Some(bash) = crate::cmd::which("bash") else { bail!("bash is not installed") };
+        let Some(bash) = crate::cmd::which("bash") else {
+            bail!("bash is not installed")
+        };
         if !binary.is_file() {
-            bail!("{} is not there: build it, or name another with --binary", binary.display());
+            bail!(
+                "{} is not there: build it, or name another with --binary",
+                binary.display()
+            );
         }
         Ok(Self {
             bash,
@@ -143,13 +148,20 @@ impl Shells {
                 }
             }
         };
-        Verdict { bash, ours, outcome }
+        Verdict {
+            bash,
+            ours,
+            outcome,
+        }
     }
 
     fn in_folder(&self, case: &Case, ours: bool) -> Ran {
         match self.try_in_folder(case, ours) {
             Ok(ran) => ran,
-            Err(error) => Ran { stderr: format!("{error:#}"), ..Ran::default() },
+            Err(error) => Ran {
+                stderr: format!("{error:#}"),
+                ..Ran::default()
+            },
         }
     }
 
@@ -165,8 +177,16 @@ impl Shells {
                 std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
             }
         }
-        let mut command = if ours { Command::new(&self.binary) } else { Command::new(&self.bash) };
-        command.env_clear().env("PATH", &self.path).env("HOME", "/root").env("LANG", "C.UTF-8");
+        let mut command = if ours {
+            Command::new(&self.binary)
+        } else {
+            Command::new(&self.bash)
+        };
+        command
+            .env_clear()
+            .env("PATH", &self.path)
+            .env("HOME", "/root")
+            .env("LANG", "C.UTF-8");
         // Our own start-up needs to know where the modules and their cache are.
         for key in ["HARDSHELL_BUNDLE_DIR", "XDG_CACHE_HOME"] {
             if let Some(value) = std::env::var_os(key) {
@@ -179,20 +199,34 @@ impl Shells {
             command.env("HOME", home);
         }
         if ours {
-            command.args(["sh", "--timeout", "15s", "--env", "HOME=/root", "--env", "TERM=xterm"]);
+            command.args([
+                "sh",
+                "--timeout",
+                "15s",
+                "--env",
+                "HOME=/root",
+                "--env",
+                "TERM=xterm",
+            ]);
             for (key, value) in &case.env {
                 command.arg("--env").arg(format!("{key}={value}"));
             }
             // The words go to a bash inside as they are: the outer command has options of its own.
             command.args(["-c", "exec bash \"$@\"", "bash"]);
         } else {
-            command.env("TERM", "xterm").envs(case.env.iter().map(|(k, v)| (k, v)));
+            command
+                .env("TERM", "xterm")
+                .envs(case.env.iter().map(|(k, v)| (k, v)));
         }
         command.args(&case.args).current_dir(dir.path());
         let ran = run(command, case.stdin.as_bytes())?;
         let here = dir.path().to_string_lossy().into_owned();
         let plain = |text: String| text.replace(&here, "/workspace");
-        Ok(Ran { status: ran.status, stdout: plain(ran.stdout), stderr: plain(ran.stderr) })
+        Ok(Ran {
+            status: ran.status,
+            stdout: plain(ran.stdout),
+            stderr: plain(ran.stderr),
+        })
     }
 }
 
@@ -204,7 +238,8 @@ fn run(mut command: Command, stdin: &[u8]) -> anyhow::Result<Ran> {
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {:?}", command.get_program()))?;
-    let (pipe, mut stdout, mut stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (pipe, mut stdout, mut stderr) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let started = Instant::now();
     std::thread::scope(|scope| {
         scope.spawn(move || {

@@ -4,6 +4,10 @@ use super::repo::Repo;
 
 /// Where `unsafe` may stand, with the reason; everywhere else there is a safe crate for it.
 const ALLOWED: &[(&str, &str)] = &[
+    (
+        "tool-modules/sdk-macros/",
+        "the attribute that puts a manifest into a module",
+    ),
     ("host/", "wasmtime's AOT loading and the guests' memory"),
     ("fuzz/", "the fuzz targets' entry points"),
     ("tool-modules/sys/", "the raw imports"),
