@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::cancel::until_quiet;
 use crate::client::Client;
-use crate::http::{self, TOKEN, call, in_session, initialize, router, send};
+use crate::web::{self, TOKEN, call, in_session, initialize, router, send};
 use crate::world::World;
 
 type Edit = fn(&mut HeaderMap);
@@ -133,7 +133,7 @@ async fn a_session_id_is_no_use_to_another_tenant() {
     let read = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
         "name": "Read", "arguments": {"file_path": "/workspace/secret.txt"}
     }});
-    let answer = http::messages(in_session(&router, &id, read.clone()).await).await;
+    let answer = web::messages(in_session(&router, &id, read.clone()).await).await;
     assert!(answer.last().unwrap().to_string().contains("ours"));
     for method in [Method::POST, Method::GET, Method::DELETE] {
         let body = if method == Method::POST {
@@ -150,7 +150,7 @@ async fn a_session_id_is_no_use_to_another_tenant() {
         assert_eq!(stolen.status(), StatusCode::NOT_FOUND, "{method}");
     }
     // It is still good for its owner.
-    let answer = http::messages(in_session(&router, &id, read).await).await;
+    let answer = web::messages(in_session(&router, &id, read).await).await;
     assert!(answer.last().unwrap().to_string().contains("ours"));
 }
 
@@ -171,7 +171,7 @@ async fn session_ids_are_random_and_bounded() {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
     }});
     assert_eq!(
-        http::post(&router, hello).await.status(),
+        web::post(&router, hello).await.status(),
         StatusCode::TOO_MANY_REQUESTS
     );
 }
@@ -264,7 +264,7 @@ async fn broken_messages_do_not_end_the_server() {
         json!("x"),
         json!({"jsonrpc": "2.0", "id": 1, "method": "no/such"}),
     ] {
-        let response = http::post(&router, body.clone()).await;
+        let response = web::post(&router, body.clone()).await;
         assert!(
             response.status().is_client_error(),
             "{body}: {}",
@@ -272,7 +272,7 @@ async fn broken_messages_do_not_end_the_server() {
         );
     }
     let response = call(&router, "Bash", json!({"command": "echo on"}), json!({})).await;
-    assert!(http::body(response).await.contains("\"on\""));
+    assert!(web::body(response).await.contains("\"on\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -291,7 +291,7 @@ async fn a_client_that_vanishes_takes_its_processes_with_it() {
         }}),
         // The current one, before any header has been sent.
         json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
-            "name": "Bash", "arguments": {"command": "sleep 60"}, "_meta": http::meta()
+            "name": "Bash", "arguments": {"command": "sleep 60"}, "_meta": web::meta()
         }}),
     ];
     for (n, request) in requests.iter().enumerate() {

@@ -10,7 +10,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use hardshell_mcp::HttpConfig;
 
-use crate::http::{TOKEN, router};
+use crate::web::{TOKEN, router};
 use crate::world::World;
 
 const REMEDY: &str = "npm install --prefix target/conformance \

@@ -9,6 +9,7 @@
 #![allow(missing_docs)]
 
 mod attacks;
+mod authors;
 mod background;
 mod bash;
 mod cancel;
@@ -16,7 +17,7 @@ mod client;
 #[cfg(feature = "conformance-fixtures")]
 mod conformance;
 mod files;
-mod http;
 mod listing;
 mod resources;
+mod web;
 mod world;
