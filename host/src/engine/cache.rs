@@ -12,7 +12,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 
 use super::EngineError;
 
-const MAGIC: &[u8; 16] = b"hardshell-aot-1\n";
+const MODULE: &[u8; 16] = b"hardshell-aot-1m";
+const COMPONENT: &[u8; 16] = b"hardshell-aot-1c";
 const TRAILER: usize = 16 + 32;
 
 /// The cache folder.
@@ -20,10 +21,10 @@ pub(crate) struct Cache {
     dir: OwnedFd,
 }
 
-/// A sound entry: its file, open, at its start, and its first bytes.
+/// A sound entry: its file, open, at its start, and whether it is a component's.
 pub(crate) struct Entry {
     pub(crate) file: std::fs::File,
-    pub(crate) head: [u8; 64],
+    pub(crate) component: bool,
 }
 
 fn owned_and_private(stat: &rustix::fs::Stat) -> bool {
@@ -65,12 +66,7 @@ impl Cache {
         }
         let mut file = std::fs::File::from(fd);
         match sound(&mut file, u64::try_from(stat.st_size).unwrap_or(0)) {
-            Ok(true) => {
-                let mut head = [0u8; 64];
-                file.read_exact(&mut head).ok()?;
-                std::io::Seek::rewind(&mut file).ok()?;
-                Some(Entry { file, head })
-            }
+            Ok(Some(component)) => Some(Entry { file, component }),
             _ => {
                 tracing::warn!(name, "a cached module is damaged; compiling anew");
                 None
@@ -83,6 +79,7 @@ impl Cache {
         &self,
         module: &[u8; 32],
         settings: &[u8; 32],
+        component: bool,
         code: &[u8],
     ) -> std::io::Result<()> {
         let name = Self::name(module, settings);
@@ -93,7 +90,7 @@ impl Cache {
         let written = (|| {
             use std::io::Write;
             file.write_all(code)?;
-            file.write_all(MAGIC)?;
+            file.write_all(if component { COMPONENT } else { MODULE })?;
             file.write_all(blake3::hash(code).as_bytes())?;
             rustix::fs::renameat(&self.dir, &temp, &self.dir, &name)?;
             Ok(())
@@ -105,9 +102,9 @@ impl Cache {
     }
 }
 
-/// Whether the trailer is there and right.
-fn sound(file: &mut std::fs::File, len: u64) -> std::io::Result<bool> {
-    let Some(code) = len.checked_sub(TRAILER as u64) else { return Ok(false) };
+/// Whether it is a component's, if the trailer is there and right.
+fn sound(file: &mut std::fs::File, len: u64) -> std::io::Result<Option<bool>> {
+    let Some(code) = len.checked_sub(TRAILER as u64) else { return Ok(None) };
     let mut hasher = blake3::Hasher::new();
     let mut buf = vec![0u8; 256 << 10];
     let mut left = code;
@@ -115,7 +112,7 @@ fn sound(file: &mut std::fs::File, len: u64) -> std::io::Result<bool> {
         let want = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
         let n = file.read(buf.get_mut(..want).unwrap_or_default())?;
         if n == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         hasher.update(buf.get(..n).unwrap_or_default());
         left -= n as u64;
@@ -124,7 +121,16 @@ fn sound(file: &mut std::fs::File, len: u64) -> std::io::Result<bool> {
     file.read_exact(&mut trailer)?;
     let (magic, digest) = trailer.split_at(16);
     std::io::Seek::rewind(file)?;
-    Ok(magic == MAGIC && digest == hasher.finalize().as_bytes())
+    if digest != hasher.finalize().as_bytes() {
+        return Ok(None);
+    }
+    Ok(if magic == MODULE {
+        Some(false)
+    } else if magic == COMPONENT {
+        Some(true)
+    } else {
+        None
+    })
 }
 
 /// Makes the folder and those above it, closed to others.

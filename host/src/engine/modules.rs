@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use wasmtime::component::Component;
-use wasmtime::{InstancePre, Module, Precompiled};
+use wasmtime::{InstancePre, Module};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use super::cache::{Cache, Entry};
@@ -109,7 +109,7 @@ impl ModuleTable {
             "compiled"
         );
         if let Some(cache) = &self.cache {
-            match cache.put(&digest, &flavor.settings, &code) {
+            match cache.put(&digest, &flavor.settings, component, &code) {
                 // Map what was stored rather than keep a copy in memory.
                 Ok(()) => {
                     if let Some(entry) = self.cached(flavor, &digest) {
@@ -132,22 +132,16 @@ impl ModuleTable {
 
     /// A sound entry of the cache, mapped.
     fn cached(&self, flavor: &Flavor, digest: &[u8; 32]) -> Option<Compiled> {
-        let Entry { file, head } = self.cache.as_ref()?.get(digest, &flavor.settings)?;
-        let loaded = match wasmtime::Engine::detect_precompiled(&head) {
+        let Entry { file, component } = self.cache.as_ref()?.get(digest, &flavor.settings)?;
+        let loaded = if component {
+            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
             // SAFETY: the file was written by `Cache::put` of a process of this user: the
-            // cache has checked its owner, its mode and the digest of its content on this
-            // very descriptor, and nobody else can write to it.
-            Some(Precompiled::Module) => unsafe {
-                Module::deserialize_open_file(&flavor.engine, file)
-            }
-            .map(Compiled::Module),
+            // cache has checked its owner, its mode and the digest of its content on the
+            // very descriptor that the path stands for, and nobody else can write to it.
+            unsafe { Component::deserialize_file(&flavor.engine, path) }.map(Compiled::Component)
+        } else {
             // SAFETY: as above.
-            Some(Precompiled::Component) => unsafe {
-                let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-                Component::deserialize_file(&flavor.engine, path)
-            }
-            .map(Compiled::Component),
-            None => return None,
+            unsafe { Module::deserialize_open_file(&flavor.engine, file) }.map(Compiled::Module)
         };
         match loaded {
             Ok(loaded) => Some(loaded),

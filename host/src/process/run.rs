@@ -60,8 +60,8 @@ impl<F: Future<Output = Stop>> Future for Guard<F> {
         match body.as_mut().poll(cx) {
             Poll::Ready(stop) => {
                 this.body = None;
-                // What ended all of the call counts more than what followed from it.
-                Poll::Ready(stop)
+                // What was to end it counts more than how it came to its end meanwhile.
+                Poll::Ready(this.proc.doomed().unwrap_or(stop))
             }
             Poll::Pending => {
                 if let Some(slice) = this.slice

@@ -250,7 +250,13 @@ async fn fd_write(
             }
         })();
         match step {
-            Ok(None) => return Ok(code(mem.put_size(out, written))),
+            Ok(None) => {
+                // The write may have been one too many for the call.
+                if let Some(stop) = state.proc.doomed() {
+                    return Err(state.stop(stop));
+                }
+                return Ok(code(mem.put_size(out, written)));
+            }
             Ok(Some((desc, left))) => {
                 let proc = Arc::clone(&state.proc);
                 if let Err(e) = wait(&proc, writable(&desc, left)).await {

@@ -20,7 +20,7 @@ fn resident() -> u64 {
 fn each_ends_by_its_limit() {
     let limits = Limits {
         wall: Duration::from_secs(5),
-        cpu: Duration::from_secs(2),
+        cpu: Duration::from_millis(500),
         memory_per_process: 64 * MIB,
         memory: 128 * MIB,
         processes: 32,
@@ -41,7 +41,7 @@ fn each_ends_by_its_limit() {
         (&["files", "many", "1000000"], Termination::Quota(QuotaKind::WorkspaceFiles), "(limit workspace_files"),
         (&["fill-pipe"], Termination::Deadline, "(limit wall"),
         (&["hold-pipes", "100000", "60000"], Termination::Exited(1), ""),
-        (&["many", "30", "hold-pipes", "100", "60000"], Termination::Memory, "(limit memory"),
+        (&["many", "30", "hold-pipes", "80", "60000", "60000"], Termination::Memory, "(limit memory"),
         (&["sleep", "100000000"], Termination::Deadline, "(limit wall"),
         (&["recurse"], Termination::Trap(String::new()), "trap"),
     ] {

@@ -59,7 +59,7 @@ fn a_loop_is_cancelled() {
     let report = world.block_on(handle.wait());
     assert!(before.elapsed() < std::time::Duration::from_millis(50), "{:?}", before.elapsed());
     assert_eq!(report.termination, Termination::Cancelled);
-    assert!(report.cpu_time.as_millis() >= 50, "{:?}", report.cpu_time);
+    assert!(report.cpu_time.as_millis() >= 5, "{:?}", report.cpu_time);
 }
 
 /// Verbs of the probe, its stdout and its status.

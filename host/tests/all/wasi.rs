@@ -143,7 +143,7 @@ fn working_directory_of_foreign_guests() {
         (&["cat", "../here"], "/workspace/sub", "here"),
         (&["cat", "/workspace/here"], "/tmp", "here"),
         (&["cat", "/dev/null"], "/workspace", ""),
-        (&["ls", "/"], "/workspace", "bin dev tmp usr workspace\n"),
+        (&["ls", "."], "/", "bin dev tmp usr workspace\n"),
         (&["ls", "."], "/workspace", "here sub\n"),
         (&["ls", "/bin"], "/workspace", "plain\n"),
         (&["stdin"], "/workspace", "input"),

@@ -144,7 +144,7 @@ fn pipes(words: &[&str]) -> io::Result<i32> {
             let mut writer = File::from(writer);
             fill(&mut writer, u64::MAX)?;
         }
-        ["hold-pipes", count, bytes] => {
+        ["hold-pipes", count, bytes, rest @ ..] => {
             let mut kept = Vec::new();
             for _ in 0..number(count)? {
                 let (reader, writer) = sys::pipe()?;
@@ -153,6 +153,9 @@ fn pipes(words: &[&str]) -> io::Result<i32> {
                 kept.push((reader, writer));
             }
             println!("held");
+            if let [millis] = rest {
+                std::thread::sleep(std::time::Duration::from_millis(number(millis)?));
+            }
         }
         ["block"] => {
             let (reader, _writer) = sys::pipe()?;
