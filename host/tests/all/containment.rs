@@ -18,7 +18,10 @@ struct Cage {
 
 impl Cage {
     fn new() -> Cage {
-        let registry = Registry::builder(engine()).module(guest("fs"), &["fs"]).build().unwrap();
+        let registry = Registry::builder(engine())
+            .module(guest("fs"), &["fs"])
+            .build()
+            .unwrap();
         let host = tempfile::tempdir().unwrap();
         let at = |p: &str| host.path().join(p);
         std::fs::create_dir_all(at("box/ws")).unwrap();
@@ -32,7 +35,10 @@ impl Cage {
             .allow_commands(CommandSet::All)
             .build()
             .unwrap();
-        Cage { world: World::of(sandbox, tempfile::tempdir().unwrap()), host }
+        Cage {
+            world: World::of(sandbox, tempfile::tempdir().unwrap()),
+            host,
+        }
     }
 
     fn at(&self, path: &str) -> std::path::PathBuf {
@@ -44,8 +50,12 @@ impl Cage {
             assert_eq!(std::fs::read_to_string(self.at(f)).unwrap(), CANARY, "{f}");
         }
         let count = |p: &Path| {
-            let names = std::fs::read_dir(p).unwrap().map(|e| e.unwrap().file_name());
-            names.filter(|n| !n.to_string_lossy().starts_with("hardshell-")).count()
+            let names = std::fs::read_dir(p)
+                .unwrap()
+                .map(|e| e.unwrap().file_name());
+            names
+                .filter(|n| !n.to_string_lossy().starts_with("hardshell-"))
+                .count()
         };
         assert_eq!((count(self.host.path()), count(&self.at("box"))), (2, 3));
         assert_eq!(count(&self.at("box/other")), 1);
@@ -55,7 +65,13 @@ impl Cage {
 #[test]
 fn no_path_leads_out() {
     let cage = Cage::new();
-    let host = cage.host.path().to_str().unwrap().trim_start_matches('/').to_owned();
+    let host = cage
+        .host
+        .path()
+        .to_str()
+        .unwrap()
+        .trim_start_matches('/')
+        .to_owned();
     let links = [
         ("/", "root"),
         ("..", "up"),
@@ -67,17 +83,52 @@ fn no_path_leads_out() {
         ("/proc/self/fd/3/..", "magic"),
         (&format!("/{host}"), "host"),
     ];
-    let mut steps: Vec<String> =
-        links.iter().map(|(t, n)| format!("symlink {t} 3 workspace/{n}")).collect();
+    let mut steps: Vec<String> = links
+        .iter()
+        .map(|(t, n)| format!("symlink {t} 3 workspace/{n}"))
+        .collect();
     let deep = "../".repeat(60);
     let mut paths: Vec<String> = Vec::new();
-    for rest in ["canary", "box/canary", "other/canary", "etc/passwd", "proc/self/environ", "passwd", "environ"] {
+    for rest in [
+        "canary",
+        "box/canary",
+        "other/canary",
+        "etc/passwd",
+        "proc/self/environ",
+        "passwd",
+        "environ",
+    ] {
         for lead in [
-            "", "..", "../..", "/", "/..", "workspace/..", "workspace/../..", "workspace/root",
-            "workspace/up", "workspace/upup", "workspace/other", "workspace/etc", "workspace/proc",
-            "workspace/magic", "workspace/host", "workspace/host/box", "workspace/up/up/up", "tmp/..",
-            "tmp/../..", "dev/..", "dev/fd/3/..", "dev/fd/..", "bin/..", "usr/bin/../../..", "proc",
-            "proc/self/root", "proc/1/root", "workspace/./../workspace/..", deep.as_str(), host.as_str(),
+            "",
+            "..",
+            "../..",
+            "/",
+            "/..",
+            "workspace/..",
+            "workspace/../..",
+            "workspace/root",
+            "workspace/up",
+            "workspace/upup",
+            "workspace/other",
+            "workspace/etc",
+            "workspace/proc",
+            "workspace/magic",
+            "workspace/host",
+            "workspace/host/box",
+            "workspace/up/up/up",
+            "tmp/..",
+            "tmp/../..",
+            "dev/..",
+            "dev/fd/3/..",
+            "dev/fd/..",
+            "bin/..",
+            "usr/bin/../../..",
+            "proc",
+            "proc/self/root",
+            "proc/1/root",
+            "workspace/./../workspace/..",
+            deep.as_str(),
+            host.as_str(),
         ] {
             paths.push(format!("{lead}/{rest}"));
         }
@@ -98,7 +149,10 @@ fn no_path_leads_out() {
         }
     }
     for chunk in steps.chunks(500) {
-        let found = run(&cage.world, &chunk.iter().map(String::as_str).collect::<Vec<_>>());
+        let found = run(
+            &cage.world,
+            &chunk.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
         for (step, result) in chunk.iter().zip(&found) {
             let own = step.starts_with("symlink");
             assert_eq!(own, !result.starts_with('E'), "{step}: {result}");
@@ -215,17 +269,31 @@ fn races_lead_nowhere() {
     for (a, b, path) in [
         ("workspace/real", "workspace/link", "workspace/real/canary"),
         ("workspace/file", "workspace/filelink", "workspace/file"),
-        ("workspace/real", "workspace/link", "workspace/link/../real/canary"),
+        (
+            "workspace/real",
+            "workspace/link",
+            "workspace/link/../real/canary",
+        ),
     ] {
         let swap = format!("swap {a} {b} {ROUNDS}");
         let hammer = format!("hammer {path} {ROUNDS}");
-        let start = |step: &str| cage.world.sandbox.start(CallSpec::new(["fs", step])).unwrap();
+        let start = |step: &str| {
+            cage.world
+                .sandbox
+                .start(CallSpec::new(["fs", step]))
+                .unwrap()
+        };
         let (swapper, reader) = (start(&swap), start(&hammer));
-        let (swapped, read) = cage.world.block_on(async { (swapper.wait().await, reader.wait().await) });
+        let (swapped, read) = cage
+            .world
+            .block_on(async { (swapper.wait().await, reader.wait().await) });
         assert_eq!((swapped.status, read.status), (0, 0));
         let seen = out(&read);
         assert!(!seen.contains("canary"), "{path}: {seen}");
-        assert!(["", "inside", "pwned!", "inside|pwned!"].contains(&seen.trim()), "{seen}");
+        assert!(
+            ["", "inside", "pwned!", "inside|pwned!"].contains(&seen.trim()),
+            "{seen}"
+        );
         cage.assert_intact();
     }
 }

@@ -31,16 +31,30 @@ fn devices() {
 fn random_bytes_differ() {
     let found = crate::files::run(
         &world(),
-        &["open r r 3 dev/urandom", "read r 32", "read r 32", "open s r 3 dev/random", "read s 32"],
+        &[
+            "open r r 3 dev/urandom",
+            "read r 32",
+            "read r 32",
+            "open s r 3 dev/random",
+            "read s 32",
+        ],
     );
-    assert!(found[1].len() > 16 && found[1] != found[2] && found[2] != found[4], "{found:?}");
+    assert!(
+        found[1].len() > 16 && found[1] != found[2] && found[2] != found[4],
+        "{found:?}"
+    );
 }
 
 #[test]
 fn standard_streams_by_name() {
     let found = crate::files::run(
         &world(),
-        &["open o w 3 dev/stdout", "write o through-dev-stdout%0a", "open p w 3 dev/fd/1", "write p x%0a"],
+        &[
+            "open o w 3 dev/stdout",
+            "write o through-dev-stdout%0a",
+            "open p w 3 dev/fd/1",
+            "write p x%0a",
+        ],
     );
     assert_eq!(found, ["ok", "through-dev-stdout", "19", "ok", "x", "2"]);
 }
@@ -50,11 +64,14 @@ fn the_root_and_the_commands() {
     check(
         &world(),
         &[
-            ("readdir 3 4096", ".:3 ..:3 bin:3 dev:3 tmp:3 usr:3 workspace:3"),
+            (
+                "readdir 3 4096",
+                "..:3 .:3 bin:3 dev:3 tmp:3 usr:3 workspace:3",
+            ),
             ("open b rd 3 bin", "ok"),
-            ("readdir b 4096", ".:3 ..:3 fs:4"),
+            ("readdir b 4096", "..:3 .:3 fs:4"),
             ("open u rd 3 usr/bin", "ok"),
-            ("readdir u 4096", ".:3 ..:3 fs:4"),
+            ("readdir u 4096", "..:3 .:3 fs:4"),
             ("mode /bin/fs", "100555 1000 1000"),
             ("same 3 bin/fs usr/bin/fs", "true"),
             ("open x w 3 bin/fs", "E69"),
@@ -71,7 +88,7 @@ fn the_root_and_the_commands() {
             ("open v rd 3 dev", "ok"),
             (
                 "readdir v 4096",
-                ".:3 ..:3 fd:3 full:2 null:2 random:2 stderr:2 stdin:2 stdout:2 urandom:2 zero:2",
+                "..:3 .:3 fd:3 full:2 null:2 random:2 stderr:2 stdin:2 stdout:2 urandom:2 zero:2",
             ),
         ],
     );

@@ -54,7 +54,14 @@ fn calls_and_the_session() {
         ],
     );
     assert_eq!(changed, ["d>e", "~f"]);
-    let removed = call(&w, &["unlink 3 workspace/f", "unlink 3 workspace/e/g%ff", "rmdir 3 workspace/e"]);
+    let removed = call(
+        &w,
+        &[
+            "unlink 3 workspace/f",
+            "unlink 3 workspace/e/g%ff",
+            "rmdir 3 workspace/e",
+        ],
+    );
     assert_eq!(removed, ["-e", "-e/g\\xff", "-f"]);
     assert!(w.sandbox.changes().is_empty());
     call(&w, &["mkdir 3 workspace/last"]);

@@ -13,7 +13,10 @@ fn world(f: impl FnOnce(&mut Limits)) -> World {
 
 /// The process ended by this limit, said so, and the next call works.
 fn ended(w: &World, report: &Report, kind: QuotaKind, words: &[&str]) {
-    assert_eq!((report.status, &report.termination), (137, &Termination::Quota(kind)));
+    assert_eq!(
+        (report.status, &report.termination),
+        (137, &Termination::Quota(kind))
+    );
     let sentence = report.sentence.as_deref().unwrap_or_default();
     for word in words {
         assert!(sentence.contains(word), "{sentence}");
@@ -31,11 +34,19 @@ fn the_size_of_one_file() {
     assert_eq!(out(&report), "ok\n");
     assert!(std::fs::metadata(w.dir.path().join("f")).unwrap().len() <= 100_000);
     // A hole is as large as it claims to be.
-    for step in ["size f 100001", "alloc f 0 100001", "pwrite f x 100000", "pwrite f x 99999999999"]
-    {
+    for step in [
+        "size f 100001",
+        "alloc f 0 100001",
+        "pwrite f x 100000",
+        "pwrite f x 99999999999",
+    ] {
         let report = w.call(&["fs", "open f wct 3 workspace/f", step]);
         ended(&w, &report, QuotaKind::FileBytes, &["file_bytes"]);
-        assert_eq!(std::fs::metadata(w.dir.path().join("f")).unwrap().len(), 0, "{step}");
+        assert_eq!(
+            std::fs::metadata(w.dir.path().join("f")).unwrap().len(),
+            0,
+            "{step}"
+        );
     }
 }
 
@@ -46,7 +57,12 @@ fn the_size_of_one_file_by_its_type() {
     });
     let report = w.call(&["fs", "open f wc 3 workspace/a.png", "write f 0123456789a"]);
     ended(&w, &report, QuotaKind::FileBytes, &["png"]);
-    let steps = ["fs", "open f wc 3 workspace/a", "write f 0123456789a", "rename 3 workspace/a 3 workspace/a.png"];
+    let steps = [
+        "fs",
+        "open f wc 3 workspace/a",
+        "write f 0123456789a",
+        "rename 3 workspace/a 3 workspace/a.png",
+    ];
     let report = w.call(&steps);
     ended(&w, &report, QuotaKind::FileBytes, &["png"]);
     assert!(w.dir.path().join("a").exists());
@@ -92,7 +108,12 @@ fn removed_files_count_while_they_are_open() {
 #[test]
 fn the_number_of_entries() {
     let w = world(|l| l.workspace_files = 50);
-    for make in ["mkdir 3 workspace/d", "symlink x 3 workspace/s", "open f wc 3 workspace/f", "link 3 workspace/a 3 workspace/l"] {
+    for make in [
+        "mkdir 3 workspace/d",
+        "symlink x 3 workspace/s",
+        "open f wc 3 workspace/f",
+        "link 3 workspace/a 3 workspace/l",
+    ] {
         let mut steps = vec!["fs".to_owned(), "open f wc 3 workspace/a".to_owned()];
         steps.extend((0..60).map(|i| format!("{make}{i}")));
         let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
@@ -101,8 +122,15 @@ fn the_number_of_entries() {
         assert_eq!(out(&report).lines().count(), 50, "{make}");
         for entry in std::fs::read_dir(w.dir.path()).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            let (rmdir, unlink) = (format!("rmdir 3 workspace/{name}"), format!("unlink 3 workspace/{name}"));
-            let step = if name.starts_with('d') { &rmdir } else { &unlink };
+            let (rmdir, unlink) = (
+                format!("rmdir 3 workspace/{name}"),
+                format!("unlink 3 workspace/{name}"),
+            );
+            let step = if name.starts_with('d') {
+                &rmdir
+            } else {
+                &unlink
+            };
             check(&w, &[(step.as_str(), "ok")]);
         }
     }
@@ -127,7 +155,11 @@ fn the_depth_of_a_path() {
     }
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     let text = out(&w.call(&steps));
-    assert_eq!(text.lines().filter(|l| *l == "E37").count() > 0, true, "{text}");
+    assert_eq!(
+        text.lines().filter(|l| *l == "E37").count() > 0,
+        true,
+        "{text}"
+    );
     let mut depth = 0;
     let mut at = w.dir.path().to_owned();
     while at.join("x").exists() {

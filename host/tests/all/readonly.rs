@@ -7,7 +7,10 @@ use crate::support::{World, engine, guest};
 
 /// `/workspace` and, read-only, the same folder again and another.
 fn world() -> (World, tempfile::TempDir) {
-    let registry = Registry::builder(engine()).module(guest("fs"), &["fs"]).build().unwrap();
+    let registry = Registry::builder(engine())
+        .module(guest("fs"), &["fs"])
+        .build()
+        .unwrap();
     let (dir, skills) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::write(dir.path().join("mine"), "mine").unwrap();
     std::fs::create_dir(skills.path().join("d")).unwrap();
@@ -84,9 +87,15 @@ fn every_way_to_change_is_refused() {
             ("read x 10", "skill"),
         ],
     );
-    assert_eq!(std::fs::read(skills.path().join("skill")).unwrap(), b"skill");
+    assert_eq!(
+        std::fs::read(skills.path().join("skill")).unwrap(),
+        b"skill"
+    );
     assert_eq!(std::fs::read_dir(skills.path()).unwrap().count(), 3);
-    assert_eq!(std::fs::read_dir(skills.path().join("d")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(skills.path().join("d")).unwrap().count(),
+        1
+    );
 }
 
 #[test]
