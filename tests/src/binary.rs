@@ -57,12 +57,15 @@ pub fn cache_dir() -> PathBuf {
     target().join("test-cache")
 }
 
-/// A command for the binary with nothing of our environment but PATH.
+/// A command for the binary with nothing of our environment but PATH and, while developing, the
+/// folder of modules to use in place of those in the binary.
 pub fn command() -> Command {
     let mut command = Command::new(path());
     command.env_clear();
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
+    for name in ["PATH", "HARDSHELL_BUNDLE_DIR"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
     }
     command.env("HARDSHELL_KERNEL_CACHE_DIR", cache_dir());
     command.env("HOME", "/nonexistent");

@@ -49,10 +49,20 @@ const ON_THE_SPOT: &str = "clippy::disallowed_methods";
 const REACH: usize = 25;
 
 /// (file or folder, why)
-const EXCEPTIONS: &[(&str, &str)] = &[(
-    "service/src/agent/version.rs",
-    "the agent's executable, named in the configuration",
-)];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "mcp-bridge/src/toolkit/",
+        "the tool author's own folders, at their own command",
+    ),
+    (
+        "service/src/agent/version.rs",
+        "the agent's executable, named in the configuration",
+    ),
+    (
+        "service/src/sync/figures.rs",
+        "a measurement on folders of its own, built for tests only",
+    ),
+];
 
 pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
     let mut problems = Vec::new();
