@@ -522,6 +522,20 @@ impl Service {
         });
     }
 
+    /// The audit log of the caller's tool calls, oldest first, of one run or of all.
+    ///
+    /// # Errors
+    /// `forbidden` without the scope.
+    pub async fn audit(
+        &self,
+        principal: &Principal,
+        execution: Option<&ExecutionId>,
+        page: PageRequest,
+    ) -> Result<Page<AuditView>> {
+        self.require(principal, Scope::Admin)?;
+        self.store.audit_views(&principal.tenant, execution, &page).await
+    }
+
     /// Serves a child's request to its model: `/run/{secret}/v1/messages` and its
     /// `count_tokens`.
     pub async fn gateway(&self, secret: &str, request: Request<Body>) -> Response<Body> {

@@ -383,6 +383,22 @@ pub struct ToolAudit {
     pub report: Value,
 }
 
+/// A tool call as it stands in the audit log.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditView {
+    /// Its id, which sorts by time.
+    pub id: String,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The run.
+    pub execution: ExecutionId,
+    /// What it was.
+    #[serde(flatten)]
+    pub call: ToolAudit,
+    /// Microseconds since 1970, UTC.
+    pub created_at: i64,
+}
+
 /// Whether this server can work, and what is amiss.
 #[derive(Debug, Clone, Serialize)]
 pub struct Readiness {

@@ -82,7 +82,7 @@ fn launch(spec: &LaunchSpec) -> io::Error {
         Ok(program) => {
             // By its handle: the agent's user need not be able to reach its folder.
             let by_handle = format!("/proc/self/fd/{}", program.as_raw_fd());
-            Command::new(by_handle).arg0("claude").args(&spec.args).exec()
+            Command::new(by_handle).arg0("claude").args(&spec.args).current_dir(&spec.cwd).exec()
         }
         Err(error) => error,
     }
@@ -93,7 +93,6 @@ fn confine(spec: &LaunchSpec) -> io::Result<OwnedFd> {
         rustix::fs::open(&spec.program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| {
             io::Error::other(format!("{}: {}", spec.program.display(), io::Error::from(error)))
         })?;
-    std::env::set_current_dir(&spec.cwd)?;
     if let Some(id) = spec.user {
         rustix::thread::set_thread_groups(&[])?;
         let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));

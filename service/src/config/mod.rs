@@ -40,10 +40,10 @@ pub struct ServiceConfig {
     /// at `/skills` in a run without a workspace. Default: none.
     pub skills_dir: Option<PathBuf>,
     /// How often lapsed runs and left-over folders are looked for. Default 15 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub sweep_every: Duration,
     /// How long `drain` lets runs go on before it stops them. Default 30 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub drain_for: Duration,
 }
 
@@ -76,7 +76,7 @@ pub struct DatabaseConfig {
     /// Connections at most. Default 16. SQLite has one more, its only writer.
     pub max_connections: u32,
     /// How long a caller waits for a connection. Default 10 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub acquire_timeout: Duration,
     /// Bring the schema up to date at start. Default true.
     pub migrate: bool,
@@ -104,7 +104,7 @@ pub struct LeaseConfig {
     pub prefix: String,
     /// How long a lease outlives its last renewal. Renewed at a third of it.
     /// Default 15 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub ttl: Duration,
 }
 
@@ -165,21 +165,24 @@ pub struct SyncConfig {
     /// Transfers at once per run. Default 32.
     pub parallel: usize,
     /// Memory that transfers of one run may hold. Default 64 MiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub memory: u64,
+    /// Do not even look at the folder when the sandbox's journal says that nothing
+    /// was changed. Default true.
+    pub trust_journal: bool,
     /// Files above this are sent in parts of this size. Default 8 MiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub part_size: u64,
     /// Tries per object before a publish is left to the sweeper. Default 4.
     pub attempts: u32,
     /// How long a publish may take before it is left to the sweeper.
     /// Default 300 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub timeout: Duration,
     /// How long a conversation waits for the server whose disk holds a newer
     /// workspace than the store; then it goes on with what the store has.
     /// Default 600 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub wait_for_owner: Duration,
 }
 
@@ -188,6 +191,7 @@ impl Default for SyncConfig {
         Self {
             parallel: 32,
             memory: 64 << 20,
+            trust_journal: true,
             part_size: 8 << 20,
             attempts: 4,
             timeout: Duration::from_secs(300),
@@ -218,14 +222,14 @@ pub struct AgentConfig {
     /// Version that is the oldest to be used. Default `2.1.330`.
     pub min_version: String,
     /// How long the child may take to be ready. Default 20 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub start_timeout: Duration,
     /// How long the child may stay silent while neither the model nor a tool
     /// works for it. Default 900 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub idle_timeout: Duration,
     /// Memory that the child may hold. Default 4 GiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub memory: u64,
     /// Processes and threads of the child, when it has a user of its own.
     /// Default 256.
@@ -235,7 +239,7 @@ pub struct AgentConfig {
     pub require_landlock: bool,
     /// Give the transcript's mirror this many bytes per conversation at most.
     /// Default 256 MiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub transcript_bytes: u64,
 }
 
@@ -274,13 +278,13 @@ pub struct ModelConfig {
     /// match counts. Default: see [`ModelPrice`] and the table in its module.
     pub prices: BTreeMap<String, ModelPrice>,
     /// How long the provider may take until its first byte. Default 600 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub timeout: Duration,
     /// How often the agent tries a request again that the provider could not serve
     /// (429, 5xx, cut streams). Default 6.
     pub retries: u32,
     /// Largest request body that the gateway forwards. Default 64 MiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub max_request: u64,
 }
 
@@ -343,12 +347,12 @@ fn default_prices() -> BTreeMap<String, ModelPrice> {
 pub struct ServiceLimits {
     /// Runs at once on this server. Default 64.
     pub runs: u32,
-    /// Runs at once of one tenant on this server. Default 16.
+    /// Runs at once of one tenant, on all servers. Default 16.
     pub runs_per_tenant: u32,
     /// Requests per minute and tenant. Default 600.
     pub requests_per_minute: u32,
     /// How long a run may take. Default 3600 s.
-    #[serde(with = "units::duration")]
+    #[serde(deserialize_with = "units::duration::deserialize")]
     pub run_time: Duration,
     /// Model turns of a run. Default 200.
     pub turns: u32,
@@ -361,17 +365,17 @@ pub struct ServiceLimits {
     /// filled when a run starts. Default 95.
     pub context_percent: u64,
     /// Bytes of the prompt of one request, images included. Default 20 MiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub prompt: u64,
     /// Bytes of one file. Default 256 MiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub file: u64,
     /// Bytes of one file by extension (lower case, no dot); it replaces `file`.
     /// Default: empty.
-    #[serde(with = "units::sizes")]
+    #[serde(deserialize_with = "units::sizes::deserialize")]
     pub file_by_type: BTreeMap<String, u64>,
     /// Bytes of one workspace. Default 2 GiB.
-    #[serde(with = "units::size")]
+    #[serde(deserialize_with = "units::size::deserialize")]
     pub workspace: u64,
     /// Files and folders of one workspace. Default 100 000.
     pub workspace_files: u64,

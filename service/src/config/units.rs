@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -56,13 +56,9 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(bad)
 }
 
-/// `#[serde(with = "units::duration")]`
+/// `#[serde(deserialize_with = "units::duration::deserialize")]`
 pub(crate) mod duration {
     use super::*;
-
-    pub(crate) fn serialize<S: Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&format!("{}ms", value.as_millis()))
-    }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
         match Raw::deserialize(d)? {
@@ -72,13 +68,9 @@ pub(crate) mod duration {
     }
 }
 
-/// `#[serde(with = "units::size")]`
+/// `#[serde(deserialize_with = "units::size::deserialize")]`
 pub(crate) mod size {
     use super::*;
-
-    pub(crate) fn serialize<S: Serializer>(value: &u64, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_u64(*value)
-    }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
         match Raw::deserialize(d)? {
@@ -88,17 +80,10 @@ pub(crate) mod size {
     }
 }
 
-/// `#[serde(with = "units::sizes")]`: a map of sizes.
+/// `#[serde(deserialize_with = "units::sizes::deserialize")]`: a map of sizes.
 pub(crate) mod sizes {
     use super::*;
     use std::collections::BTreeMap;
-
-    pub(crate) fn serialize<S: Serializer>(
-        value: &BTreeMap<String, u64>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        s.collect_map(value)
-    }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         d: D,

@@ -117,6 +117,10 @@ pub(crate) async fn execute(
     check_context(service, &row, &model)?;
     check_owner(service, &row)?;
     let limits = &service.config.limits;
+    if service.store.open_of_tenant(tenant).await? >= u64::from(limits.runs_per_tenant) {
+        return Err(ServiceError::new(ErrorKind::RateLimited, "The tenant has as many runs at once as it may.")
+            .retry_after(Duration::from_secs(5)));
+    }
     let id = ExecutionId::generate();
     let cancel = service.runs.enter(&id, tenant, limits.runs, limits.runs_per_tenant).map_err(|why| {
         ServiceError::new(ErrorKind::RateLimited, why).retry_after(Duration::from_secs(5))

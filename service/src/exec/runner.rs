@@ -40,8 +40,11 @@ pub(crate) struct Job {
 #[derive(Default)]
 pub(super) struct Left {
     pub(super) home: Option<Home>,
+    /// The home is what the store's manifest says.
+    exact: bool,
     /// The agent has begun: what the home holds is worth keeping.
     pub(super) begun: bool,
+    sandbox: Option<Sandbox>,
     pub(super) fruits: Fruits,
     pub(super) published: Option<Published>,
 }
@@ -104,9 +107,11 @@ async fn steps(
             execution: job.id.clone(),
             fence: job.held.fence(),
         };
-        let (home, _) = sync(service, &job.tenant, &job.conversation.id).hydrate(&service.homes, &info).await?;
+        let sync = sync(service, &job.tenant, &job.conversation.id);
+        let (home, exact) = sync.hydrate(&service.homes, &info).await?;
         let folder = home.workspace()?;
         left.home = Some(home);
+        left.exact = exact;
         sandbox(service, job, DirSource::Fd(folder))?
     } else {
         let scratch = service.scratch.make(job.id.as_str())?;
@@ -133,7 +138,29 @@ async fn steps(
     let agent = AgentRun { service, job, tokens: &tokens, meter };
     let outcome = run_agent(&agent, recorder, &mut left.fruits).await;
     service.runs.close(&tokens);
+    at_rest(&sandbox, &job.id).await;
+    left.sandbox = Some(sandbox);
     outcome
+}
+
+/// Waits until no process of the sandbox is left that could still write: whoever
+/// served its tools ends them once the run is closed.
+async fn at_rest(sandbox: &Sandbox, id: &ExecutionId) {
+    for _ in 0..600 {
+        if sandbox.usage().memory == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tracing::warn!(execution = %id, "processes of the run are still alive; what they write from now on may be lost");
+}
+
+/// Whether the journal says that the workspace is what the store holds.
+fn untouched(service: &Service, left: &Left) -> bool {
+    let silent = |sandbox: &Sandbox| {
+        sandbox.changes_complete() && sandbox.changes().is_empty() && sandbox.usage().memory == 0
+    };
+    service.config.sync.trust_journal && left.exact && left.sandbox.as_ref().is_some_and(silent)
 }
 
 /// Step five, whatever the agent came to, as long as the conversation is ours.
@@ -142,6 +169,13 @@ async fn conclude(service: &Service, job: &Job, left: &mut Left, outcome: Result
         return Err(lease_lost());
     }
     let Some(home) = left.home.clone().filter(|_| left.begun) else { return outcome };
+    if untouched(service, left) {
+        left.published = Some(Published::default());
+        if let Err(error) = home.remove() {
+            tracing::warn!(execution = %job.id, %error, "a workspace was not removed");
+        }
+        return outcome;
+    }
     match publish(service, job, &home).await {
         Ok(published) => {
             left.published = Some(published);

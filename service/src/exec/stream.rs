@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::ids::ExecutionId;
@@ -59,20 +58,15 @@ async fn follow(service: &Service, id: &ExecutionId, after: u64, sender: &mpsc::
             tokio::time::sleep(LOOK).await;
             continue;
         };
-        loop {
-            match live.recv().await {
-                Ok(batch) => {
-                    let gap = batch.first().is_some_and(|event| event.seq > follower.last.saturating_add(1));
-                    if gap {
-                        break;
-                    }
-                    for event in batch.iter() {
-                        if matches!(follower.give(event.clone()).await, Next::End) {
-                            return;
-                        }
-                    }
+        // Lagging behind or a closed channel: the database has what was missed.
+        while let Ok(batch) = live.recv().await {
+            if batch.first().is_some_and(|event| event.seq > follower.last.saturating_add(1)) {
+                break;
+            }
+            for event in batch.iter() {
+                if matches!(follower.give(event.clone()).await, Next::End) {
+                    return;
                 }
-                Err(RecvError::Lagged(_) | RecvError::Closed) => break,
             }
         }
     }

@@ -1,10 +1,13 @@
 //! What was spent, and what tools were called.
 
+use sqlx::Row;
+
+use super::conversations::conversation_id;
 use super::{Store, clean};
-use crate::error::Result;
+use crate::error::{Result, ServiceError};
 use crate::ids::{ConversationId, ExecutionId, TenantId};
 use crate::time::{month_start, now, signed, unsigned};
-use crate::types::{ToolAudit, Usage};
+use crate::types::{AuditView, Page, PageRequest, ToolAudit, Usage};
 
 /// One request to the model.
 pub(crate) struct UsageRow<'a> {
@@ -101,5 +104,47 @@ impl Store {
         .execute(&self.write)
         .await?;
         Ok(())
+    }
+
+    /// The tenant's tool calls, oldest first, of one run or of all.
+    pub(crate) async fn audit_views(
+        &self,
+        tenant: &TenantId,
+        execution: Option<&ExecutionId>,
+        page: &PageRequest,
+    ) -> Result<Page<AuditView>> {
+        let rows = sqlx::query(
+            "SELECT id, conversation_id, execution_id, tool, arguments_digest, outcome, report, created_at \
+             FROM audit WHERE tenant_id = $1 AND ($2 = '' OR execution_id = $2) AND id > $3 \
+             ORDER BY id LIMIT $4",
+        )
+        .bind(tenant.as_str())
+        .bind(execution.map_or("", |id| id.as_str()))
+        .bind(page.after.clone().unwrap_or_default())
+        .bind(page.size())
+        .fetch_all(&self.read)
+        .await?;
+        let items = rows
+            .iter()
+            .map(|row| {
+                let report: String = row.try_get("report")?;
+                let execution: String = row.try_get("execution_id")?;
+                Ok(AuditView {
+                    id: row.try_get("id")?,
+                    conversation: conversation_id(row.try_get("conversation_id")?)?,
+                    execution: ExecutionId::parse(execution).map_err(ServiceError::internal)?,
+                    call: ToolAudit {
+                        tool: row.try_get("tool")?,
+                        arguments_digest: row.try_get("arguments_digest")?,
+                        outcome: row.try_get("outcome")?,
+                        report: serde_json::from_str(&report)?,
+                    },
+                    created_at: row.try_get("created_at")?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let full = signed(items.len() as u64) == page.size();
+        let next = items.last().filter(|_| full).map(|row| row.id.clone());
+        Ok(Page { items, next })
     }
 }

@@ -83,8 +83,9 @@ fn open_subdir(at: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
             let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
             let mode = stat.st_mode & 0o7777;
             rustix::fs::chmodat(at, name, Mode::from_raw_mode(mode | 0o700), AtFlags::empty())?;
-            let opened = open_flags(at, name, flags, Mode::empty());
-            opened
+            let opened = open_flags(at, name, flags, Mode::empty())?;
+            rustix::fs::fchmod(&opened, Mode::from_raw_mode(mode))?;
+            Ok(opened)
         }
         other => other,
     }

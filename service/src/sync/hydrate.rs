@@ -24,18 +24,18 @@ enum Fetched {
 }
 
 impl Sync<'_> {
-    /// Fetches the workspace into a new home. The manifest that is returned says
-    /// what is there now.
-    pub(crate) async fn hydrate(&self, homes: &Homes, info: &HomeInfo) -> Result<(Home, Stored)> {
+    /// Fetches the workspace into a new home, and says whether it is exactly what the
+    /// manifest names.
+    pub(crate) async fn hydrate(&self, homes: &Homes, info: &HomeInfo) -> Result<(Home, bool)> {
         let stored = manifest::load(self.objects.as_ref(), self.tenant, self.conversation).await?;
         let home = homes.create(info)?;
         let root = Arc::new(home.workspace()?);
         let mut stats = self.make_folders(&root, &stored.manifest.entries).await?;
         stats.extend(self.fetch_files(&root, &stored).await?);
         stats.extend(self.finish_folders(&root, &stored.manifest.entries).await?);
-        let index = Index { etag: stored.etag.clone(), stats };
-        home.set_index(&index)?;
-        Ok((home, stored))
+        let exact = stats.len() == stored.manifest.entries.len();
+        home.set_index(&Index { etag: stored.etag, stats })?;
+        Ok((home, exact))
     }
 
     async fn make_folders(

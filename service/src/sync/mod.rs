@@ -53,4 +53,6 @@ impl Sync<'_> {
 }
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod tests;

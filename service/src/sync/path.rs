@@ -22,8 +22,7 @@ pub(crate) fn escape(path: &[u8]) -> String {
                 (std::str::from_utf8(good).unwrap_or_default(), bad)
             }
         };
-        let mut chars = valid.char_indices();
-        while let Some((at, c)) = chars.next() {
+        for (at, c) in valid.char_indices() {
             let next = valid.as_bytes().get(at + 1..at + 3);
             let escapes = c == '%' && next.is_some_and(|n| n.iter().all(u8::is_ascii_hexdigit));
             if escapes || c.is_ascii_control() {

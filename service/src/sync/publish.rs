@@ -71,7 +71,7 @@ impl Sync<'_> {
             if stored.manifest.fence > held.fence() {
                 return Err(lease_lost());
             }
-            if !home.info()?.is_some_and(|info| info.fence == stored.manifest.fence) {
+            if home.info()?.is_none_or(|info| info.fence != stored.manifest.fence) {
                 return Err(ServiceError::new(
                     ErrorKind::SyncFailed,
                     "The workspace was changed elsewhere while this run held it.",

@@ -74,6 +74,8 @@ impl World {
         config.model.base_url = model.base_url();
         config.model.api_key = Some(SecretString::from("sk-the-real-key"));
         config.model.retries = 1;
+        // The tools of these tests write past the sandbox.
+        config.sync.trust_journal = false;
         config.agent.cli = Some(agent_cli());
         config.agent.launcher = Some(vec![
             env!("CARGO_BIN_EXE_hardshell-agent-launch").into(),

@@ -11,6 +11,7 @@
 )]
 
 mod bad;
+mod chaos;
 mod child;
 mod harness;
 mod inner;

@@ -21,6 +21,16 @@ pub struct Addresses {
     filer: u16,
 }
 
+impl Addresses {
+    pub fn of(&self, which: &str) -> u16 {
+        match which {
+            "postgres" => self.postgres,
+            "redis" => self.redis,
+            _ => self.s3,
+        }
+    }
+}
+
 pub struct Servers {
     _folder: Option<tempfile::TempDir>,
     at: Addresses,

@@ -8,7 +8,7 @@ use hardshell_service::config::{S3Config, ServiceConfig};
 use secrecy::SecretString;
 
 use crate::servers::{Addresses, Servers, free_name};
-use crate::{bad, replicas, turns};
+use crate::{bad, chaos, replicas, turns};
 
 /// Where one case keeps its things.
 pub struct Stack {
@@ -73,6 +73,23 @@ impl Stack {
     pub fn addresses(&self) -> (Addresses, String) {
         let (servers, name) = self.servers.as_ref().unwrap();
         (servers.addresses(), name.clone())
+    }
+
+    /// Leads a configuration to one of the servers through a port.
+    pub fn redirect(&self, which: &str, port: u16, config: &mut ServiceConfig) {
+        let (_, name) = self.servers.as_ref().unwrap();
+        match which {
+            "postgres" => {
+                config.database.url = Some(SecretString::from(format!("postgres://postgres@127.0.0.1:{port}/{name}")));
+            }
+            "redis" => config.lease.redis_url = Some(SecretString::from(format!("redis://127.0.0.1:{port}"))),
+            _ => config.objects.s3.as_mut().unwrap().endpoint = Some(format!("http://127.0.0.1:{port}")),
+        }
+    }
+
+    /// The port of one of the servers.
+    pub fn port(&self, which: &str) -> u16 {
+        self.addresses().0.of(which)
     }
 
     pub async fn drop_lease(&self, conversation: &str) {
@@ -145,6 +162,7 @@ cases! {
     turns::a_budget_ends_the_run,
     turns::time_ends_the_run,
     turns::turns_end_the_run,
+    turns::sub_agents_have_the_same_tools,
     bad::a_missing_agent_is_refused,
     bad::an_agent_that_dies_is_told,
     bad::tools_that_cannot_be_reached_are_told,
@@ -153,13 +171,22 @@ cases! {
     bad::wrong_keys_are_refused,
 }
 
-/// What only replicas have.
+/// What only servers of their own can do.
 const REPLICAS: &[(&str, Case)] = &[
     ("replicas::a_stream_goes_on_at_another_server", |stack| {
         Box::pin(replicas::a_stream_goes_on_at_another_server(stack))
     }),
     ("replicas::a_dead_servers_run_is_ended_by_the_other", |stack| {
         Box::pin(replicas::a_dead_servers_run_is_ended_by_the_other(stack))
+    }),
+    ("chaos::a_store_that_is_cut_off_loses_nothing", |stack| {
+        Box::pin(chaos::a_store_that_is_cut_off_loses_nothing(stack))
+    }),
+    ("chaos::a_database_that_comes_back_costs_a_pause", |stack| {
+        Box::pin(chaos::a_database_that_comes_back_costs_a_pause(stack))
+    }),
+    ("chaos::a_lease_server_that_is_gone_stops_the_run", |stack| {
+        Box::pin(chaos::a_lease_server_that_is_gone_stops_the_run(stack))
     }),
     ("replicas::a_lost_lease_stops_the_run", |stack| Box::pin(replicas::a_lost_lease_stops_the_run(stack))),
 ];

@@ -72,6 +72,9 @@ pub async fn a_run_stores_files_and_the_next_turn_knows_them(stack: Arc<Stack>) 
     let expected =
         ["user", "assistant", "tool", "assistant", "user", "assistant", "tool", "assistant", "tool", "assistant"];
     assert_eq!(roles, expected);
+    let audit = world.service.audit(&world.principal, None, PageRequest::default()).await.unwrap();
+    let calls: Vec<_> = audit.items.iter().map(|row| (row.call.tool.as_str(), row.call.outcome.as_str())).collect();
+    assert_eq!(calls, [("Write", "ok"), ("Read", "ok"), ("Remove", "ok")]);
     let view = world.service.conversation(&world.principal, conversation).await.unwrap();
     assert!(view.context_tokens >= 100 && view.usage.requests == 5, "{view:?}");
 }
@@ -271,6 +274,33 @@ pub async fn turns_end_the_run(stack: Arc<Stack>) {
     let nap = || call("Sleep", json!({ "ms": 1 }));
     let (world, turn) = limited(&stack, limits, &[nap(), nap(), nap(), say("no")]).await;
     assert_eq!(turn.error().0, "turn_limit", "{:?}", turn.events);
+    world.check_rest(&turn).await;
+}
+
+pub async fn sub_agents_have_the_same_tools(stack: Arc<Stack>) {
+    let ask = json!({ "description": "part", "prompt": "SUBTASK: write", "subagent_type": "general-purpose" });
+    let write = json!({ "file_path": "by-sub.txt", "content": "sub" });
+    let turns = json!({ "turns": [
+        { "when": { "last_user_text": "SUBTASK" },
+          "content": [{ "type": "tool_use", "name": "mcp__hardshell__Write", "input": write }] },
+        { "when": { "last_tool_result": "written" }, "content": [{ "type": "text", "text": "The part is done." }] },
+        { "when": { "last_user_text": "Share" }, "content": [{ "type": "tool_use", "name": "Agent", "input": ask }] },
+        { "content": [{ "type": "text", "text": "All done." }] },
+    ]});
+    let script = hardshell_scripted_model::Script::from_json(&turns.to_string()).unwrap();
+    let world = World::with(&stack, script, |_| {}, None).await;
+    let request = ExecuteRequest { subagents: true, ..ExecuteRequest::text("Share the work.") };
+    let started = world.service.execute(&world.principal, request, None).await.unwrap();
+    let turn = Turn { events: world.events(&started.execution, 0).await, started };
+    assert_eq!(turn.done()["state"], "finished", "{:?}", turn.events);
+    let by_sub: Vec<_> = turn.of("tool_use").into_iter().filter(|data| data.get("parent_tool_use_id").is_some()).collect();
+    assert_eq!(by_sub.len(), 1, "{:?}", turn.events);
+    assert_eq!(world.stored(&turn.started.conversation, "by-sub.txt").await.as_deref(), Some("sub"));
+    for request in world.model.messages() {
+        for name in request.tool_names() {
+            assert!(name == "Agent" || name.starts_with("mcp__hardshell__"), "{name} is offered");
+        }
+    }
     world.check_rest(&turn).await;
 }
 
