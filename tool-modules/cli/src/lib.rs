@@ -180,3 +180,21 @@ pub fn base_name(name: &[u8]) -> &[u8] {
         _ => name,
     }
 }
+
+/// Makes a symbolic link.
+pub fn symlink(target: &[u8], file: &[u8]) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(path(target), path(file))
+    }
+    #[cfg(not(unix))]
+    {
+        unsafe extern "C" {
+            fn symlink(target: *const std::ffi::c_char, file: *const std::ffi::c_char) -> i32;
+        }
+        let target = std::ffi::CString::new(target)?;
+        let file = std::ffi::CString::new(file)?;
+        // SAFETY: both are strings that end with a NUL and live for the call.
+        if unsafe { symlink(target.as_ptr(), file.as_ptr()) } == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+    }
+}
