@@ -4,10 +4,15 @@ use crate::measure::times;
 use crate::row::{Row, Target};
 use crate::world::{World, run as native};
 use anyhow::bail;
+use hardshell_mcp::{Authorizer, Denied, HttpConfig, Session, SessionOptions, http_router};
 use hardshell_tests::mcp::{HttpClient, StdioClient, ToolResult};
-use hardshell_tests::server::Server;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 const CALLS: usize = 2_000;
 
@@ -32,24 +37,12 @@ pub(crate) fn run(world: &World) -> anyhow::Result<Vec<Row>> {
     )?;
     drop(client);
 
-    // Over HTTP a key is joined by the conversation whose workspace the tools see.
-    let server = Server::start(
-        &json!({"turns": [{"plays": 0, "content": [{"type": "text", "text": "Hello."}]}]}),
-    );
-    let made = server.client.post("/conversations", &json!({})).json();
-    let Some(conversation) = made["id"].as_str() else {
-        bail!("no conversation was made: {made}")
+    let served = serve(world, folder.path())?;
+    let client = hardshell_tests::http::Client::new(&served.address.to_string()).key(TOKEN);
+    let mut client = match HttpClient::start(&client) {
+        Ok(client) => client,
+        Err((status, text)) => bail!("MCP over HTTP: {status} {text}"),
     };
-    let mut client =
-        match HttpClient::start(&server.client.with("hardshell-conversation", conversation)) {
-            Ok(client) => client,
-            Err((status, text)) => bail!("MCP over HTTP: {status} {text}"),
-        };
-    let written = client.call(
-        "Write",
-        json!({"file_path": "/workspace/four.txt", "content": "x".repeat(4032)}),
-    );
-    check("Write", &written)?;
     rows.extend(tools(
         calls,
         "HTTP",
@@ -58,6 +51,56 @@ pub(crate) fn run(world: &World) -> anyhow::Result<Vec<Row>> {
         |tool, arguments| client.call(tool, arguments),
     )?);
     Ok(rows)
+}
+
+/// The bridge's own router on loopback, with one session behind one token.
+fn serve(world: &World, folder: &Path) -> anyhow::Result<Served> {
+    let session = Arc::new(Session::new(
+        world.sandbox(folder)?,
+        SessionOptions::default(),
+    ));
+    let shutdown = CancellationToken::new();
+    let config = HttpConfig {
+        shutdown: shutdown.clone(),
+        ..HttpConfig::default()
+    };
+    let (listener, address) = world.runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        anyhow::Ok((listener, address))
+    })?;
+    world.runtime.spawn(async move {
+        let router = http_router(Arc::new(OneToken(session)), config);
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok(Served { address, shutdown })
+}
+
+struct Served {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+const TOKEN: &str = "the-token-of-the-bench";
+
+struct OneToken(Arc<Session>);
+
+#[async_trait::async_trait]
+impl Authorizer for OneToken {
+    async fn authorize(&self, bearer: SecretString) -> Result<Arc<Session>, Denied> {
+        // Constant time does not matter in a bench of one's own.
+        if bearer.expose_secret() == TOKEN {
+            Ok(Arc::clone(&self.0))
+        } else {
+            Err(Denied::Invalid)
+        }
+    }
 }
 
 /// A Read and a Bash, p50 and p99.

@@ -13,7 +13,7 @@ const MIB: u64 = 1 << 20;
 const ATTACKS: &[(&str, &str, &str)] = &[
     (
         "a fork bomb",
-        "bomb() { bomb | bomb & }; bomb; wait",
+        "bomb() { bomb | bomb & }; bomb; sleep 60",
         "process",
     ),
     (
@@ -36,13 +36,9 @@ const ATTACKS: &[(&str, &str, &str)] = &[
         "tr -d '\\n' < /dev/zero | sort",
         "memory",
     ),
-    (
-        "a memory bomb by substitution",
-        "x=$(cat /dev/zero)",
-        "memory",
-    ),
-    ("an endless file", "cat /dev/zero > big", "file"),
-    ("an endless file in /tmp", "cat /dev/zero > /tmp/big", ""),
+    ("a memory bomb by substitution", "x=$(yes)", "memory"),
+    ("an endless file", "yes > big", "file"),
+    ("an endless file in /tmp", "yes > /tmp/big", ""),
     ("a sparse file", "truncate -s 100G sparse", ""),
     (
         "many files",

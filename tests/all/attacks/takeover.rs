@@ -1,10 +1,9 @@
 //! Taking over the MCP server, or the host through it.
 
 use super::Target;
-use hardshell_tests::http::Client;
 use hardshell_tests::mcp::HttpClient;
 use hardshell_tests::server::Server;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::{Command, Stdio};
 
 /// A process of the host can neither be seen nor signalled.
@@ -29,83 +28,68 @@ fn processes_of_the_host_are_out_of_reach() {
     victim.wait().unwrap();
 }
 
-fn hello() -> Value {
-    json!({"turns": [{"plays": 0, "content": [{"type": "text", "text": "Hello."}]}]})
-}
-
-fn conversation(client: &Client) -> String {
-    let made = client.post("/conversations", &json!({})).json();
-    made["id"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no conversation: {made}"))
-        .to_owned()
-}
-
+/// The server's face for MCP takes nobody who does not show the right token, and no browser that
+/// was led astray.
 #[test]
 fn calls_without_the_right_key_origin_or_host_are_refused() {
-    let server = Server::start(&hello());
-    let mine = conversation(&server.client);
-    let stranger = server.other_tenant();
-    let right = server.client.with("hardshell-conversation", &mine);
-    let mut mcp = HttpClient::start(&right).unwrap();
-    assert!(mcp.tool_names().iter().any(|tool| tool == "Bash"));
+    let server = Server::start(&json!({"turns": []}));
+    let keyed = server.client.with("hardshell-conversation", "nonesuch");
     for (what, client) in [
+        ("no key", server.anonymous.clone()),
+        ("a wrong key", server.anonymous.key("hs_wrong")),
         (
-            "no key",
-            server.anonymous.with("hardshell-conversation", &mine),
-        ),
-        (
-            "a wrong key",
+            "a wrong key for a conversation",
             server
                 .anonymous
                 .key("hs_wrong")
-                .with("hardshell-conversation", &mine),
-        ),
-        (
-            "another tenant's key",
-            stranger.with("hardshell-conversation", &mine),
+                .with("hardshell-conversation", "x"),
         ),
         ("no conversation", server.client.clone()),
         (
             "a crafted conversation",
             server.client.with("hardshell-conversation", "../../other"),
         ),
-        ("a foreign host", right.with("host", "evil.example.com")),
+        ("a foreign host", keyed.with("host", "evil.example.com")),
         (
             "a foreign origin",
-            right.with("origin", "https://evil.example.com"),
+            keyed.with("origin", "https://evil.example.com"),
         ),
-        ("a null origin", right.with("origin", "null")),
+        ("a null origin", keyed.with("origin", "null")),
     ] {
         match HttpClient::start(&client) {
             Ok(_) => panic!("{what}: taken"),
             Err((status, text)) => {
-                assert!((400..500).contains(&status), "{what}: {status} {text}");
+                assert!((400..600).contains(&status), "{what}: {status} {text}");
                 assert!(!text.contains(server.key.as_str()), "{what}: {text}");
             }
         }
     }
-    assert!(!mcp.call("Bash", json!({"command": "echo fine"})).is_error);
+    let health = server.anonymous.get("/healthz");
+    assert_eq!(health.status, 200);
 }
 
 /// What one conversation holds is not there in another of the same tenant.
 #[test]
 fn conversations_are_apart() {
-    let server = Server::start(&hello());
-    let client = |id: &str| server.client.with("hardshell-conversation", id);
-    let (first, second) = (conversation(&server.client), conversation(&server.client));
-    let mut one = HttpClient::start(&client(&first)).unwrap();
-    let mut two = HttpClient::start(&client(&second)).unwrap();
+    let look = "pwd; ls -R /workspace /tmp; cat /workspace/s /tmp/s /workspace/../*/s; find / -name s; echo looked";
+    let server = Server::start(&json!({"turns": [
+        {"when": {"last_user_text": "hide", "after_tool": false}, "content": [{"type": "tool_use", "name": "Bash",
+            "input": {"command": "echo secret > s; echo secret > /tmp/s; cd /tmp"}}]},
+        {"when": {"last_user_text": "look", "after_tool": false}, "content": [{"type": "tool_use", "name": "Bash",
+            "input": {"command": look}}]},
+        {"plays": 0, "content": [{"type": "text", "text": "Done."}]}]}));
+    let hidden = server.execute(&Server::prompt("Please hide it."));
+    assert_eq!(hidden.last().unwrap().name, "done", "{hidden:#?}");
+    let seen = server.execute(&Server::prompt("Please look."));
+    let results: Vec<String> = seen
+        .iter()
+        .filter(|event| event.name == "tool_result")
+        .map(|event| event.data.to_string())
+        .collect();
+    let text = results.join("\n");
     assert!(
-        !one.call(
-            "Bash",
-            json!({"command": "echo secret > s; echo secret > /tmp/s; cd /tmp"})
-        )
-        .is_error
+        text.contains("looked") && text.contains("/workspace"),
+        "{text}"
     );
-    let seen = two.call("Bash", json!({"command": format!("pwd; ls -R / | grep -v bin; cat /workspace/../{first}/s; find / -name s")}));
-    assert!(
-        !seen.text.contains("secret") && seen.text.contains("/workspace"),
-        "{seen:?}"
-    );
+    assert!(!text.contains("secret"), "{text}");
 }

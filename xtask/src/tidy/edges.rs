@@ -50,8 +50,9 @@ const OUTSIDE: &[(&str, &[&str], &str)] = &[
             "hardshell-mcp",
             "hardshell-service",
             "hardshell-scripted-model",
+            "hardshell-benches",
         ],
-        "routes are the binary's, the bridge's and the test server's; the service uses the body type alone",
+        "routes are the binary's, the bridge's and the test server's; the service uses the body type alone, the benches serve the bridge's router",
     ),
     (
         "clap",
@@ -83,7 +84,10 @@ const INSIDE: &[(&str, &[&str])] = &[
         ],
     ),
     ("hardshell-tests", &["hardshell-scripted-model"]),
-    ("hardshell-benches", &["hardshell-host", "hardshell-tests"]),
+    (
+        "hardshell-benches",
+        &["hardshell-host", "hardshell-mcp", "hardshell-tests"],
+    ),
 ];
 
 pub(super) fn check(repo: &Repo) -> anyhow::Result<Vec<String>> {
