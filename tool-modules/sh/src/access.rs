@@ -1,12 +1,12 @@
 //! Reading and writing variables: scopes, attributes, namerefs, the variables that compute.
 
+use crate::opts;
 use crate::os;
 use crate::shell::{Shell, Unwind};
 use crate::strs::{map_case, parse_int};
 use crate::vars::{
     Assoc, CAPITAL, EXPORT, INTEGER, LOWER, NAMEREF, Name, READONLY, Text, UPPER, Val, Var,
 };
-use crate::opts;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -89,7 +89,11 @@ impl Shell {
         if sub == b"@" || sub == b"*" {
             let all = self.elements(name);
             let sep: &[u8] = b" ";
-            return if all.is_empty() { None } else { Some(Rc::new(join(&all, sep))) };
+            return if all.is_empty() {
+                None
+            } else {
+                Some(Rc::new(join(&all, sep)))
+            };
         }
         match self.array_kind(name) {
             Kind::Assoc => {
@@ -113,7 +117,10 @@ impl Shell {
             return Some(v);
         }
         let target = self.resolve(name)?;
-        self.st.vars.get(target.as_slice()).filter(|v| !v.has(NAMEREF))
+        self.st
+            .vars
+            .get(target.as_slice())
+            .filter(|v| !v.has(NAMEREF))
     }
 
     /// Which kind of array it is.
@@ -124,8 +131,8 @@ impl Shell {
             Some(Val::Str(_)) => Kind::Scalar,
             Some(Val::Unset) => Kind::None,
             None => match name {
-                b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO" | b"DIRSTACK" | b"GROUPS" | b"BASH_VERSINFO"
-                | b"BASH_ARGC" | b"BASH_ARGV" | b"PIPESTATUS" => Kind::Indexed,
+                b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO" | b"DIRSTACK" | b"GROUPS"
+                | b"BASH_VERSINFO" | b"BASH_ARGC" | b"BASH_ARGV" | b"PIPESTATUS" => Kind::Indexed,
                 b"BASH_ALIASES" | b"BASH_CMDS" => Kind::Assoc,
                 _ => Kind::None,
             },
@@ -142,7 +149,11 @@ impl Shell {
                 match &dynamic {
                     Some(v) => v,
                     None => {
-                        let s = if index == 0 || index == -1 { self.dynamic(name) } else { None };
+                        let s = if index == 0 || index == -1 {
+                            self.dynamic(name)
+                        } else {
+                            None
+                        };
                         return Ok(s);
                     }
                 }
@@ -163,7 +174,13 @@ impl Shell {
                 Ok(a.get(&(i as u64)).cloned())
             }
             Val::Str(s) if index == 0 || index == -1 => Ok(Some(s.clone())),
-            Val::Str(_) | Val::Unset => if index < -1 { Err(()) } else { Ok(None) },
+            Val::Str(_) | Val::Unset => {
+                if index < -1 {
+                    Err(())
+                } else {
+                    Ok(None)
+                }
+            }
             Val::Assoc(a) => Ok(a.get(index.to_string().as_bytes()).cloned()),
         }
     }
@@ -195,8 +212,15 @@ impl Shell {
     /// Keys with values.
     pub fn items(&mut self, name: &[u8]) -> Vec<(Vec<u8>, Text)> {
         let from = |v: &Val| match v {
-            Val::Arr(a) => a.iter().map(|(k, v)| (k.to_string().into_bytes(), v.clone())).collect(),
-            Val::Assoc(a) => a.items().into_iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            Val::Arr(a) => a
+                .iter()
+                .map(|(k, v)| (k.to_string().into_bytes(), v.clone()))
+                .collect(),
+            Val::Assoc(a) => a
+                .items()
+                .into_iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
             Val::Str(s) => vec![(b"0".to_vec(), s.clone())],
             Val::Unset => Vec::new(),
         };
@@ -205,7 +229,11 @@ impl Shell {
         }
         match self.dynamic_array(name) {
             Some(v) => from(&v),
-            None => self.dynamic(name).map(|s| (b"0".to_vec(), s)).into_iter().collect(),
+            None => self
+                .dynamic(name)
+                .map(|s| (b"0".to_vec(), s))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -237,23 +265,34 @@ impl Shell {
             b"EPOCHSECONDS" => number(os::now_ns() / 1_000_000_000),
             b"EPOCHREALTIME" => {
                 let us = os::now_ns() / 1000;
-                Some(Rc::new(format!("{}.{:06}", us / 1_000_000, us % 1_000_000).into_bytes()))
+                Some(Rc::new(
+                    format!("{}.{:06}", us / 1_000_000, us % 1_000_000).into_bytes(),
+                ))
             }
             b"BASH_SUBSHELL" => number(u64::from(self.st.level)),
-            b"BASH_COMMAND" => self.st.command.as_ref().map(|c| Rc::new(crate::print::command_line(c))),
+            b"BASH_COMMAND" => self
+                .st
+                .command
+                .as_ref()
+                .map(|c| Rc::new(crate::print::command_line(c))),
             b"UID" | b"EUID" => number(u64::from(os::ids().0)),
             b"PPID" => number(u64::from(os::getppid())),
             b"_" => Some(self.st.last_arg.clone()),
             b"SHELLOPTS" => {
-                let names: Vec<&str> =
-                    opts::SET.iter().filter(|(_, _, bit)| self.st.opts & bit != 0).map(|(n, ..)| *n).collect();
+                let names: Vec<&str> = opts::SET
+                    .iter()
+                    .filter(|(_, _, bit)| self.st.opts & bit != 0)
+                    .map(|(n, ..)| *n)
+                    .collect();
                 Some(Rc::new(names.join(":").into_bytes()))
             }
             b"BASHOPTS" => {
                 let names: Vec<&str> = opts::SHOPT
                     .iter()
                     .chain(opts::SHOPT_MORE.iter())
-                    .filter(|(n, _)| opts::shopt_bit(n.as_bytes()).is_some_and(|b| self.st.shopts & b != 0))
+                    .filter(|(n, _)| {
+                        opts::shopt_bit(n.as_bytes()).is_some_and(|b| self.st.shopts & b != 0)
+                    })
                     .map(|(n, _)| *n)
                     .collect();
                 Some(Rc::new(names.join(":").into_bytes()))
@@ -266,17 +305,23 @@ impl Shell {
             b"BASH" => Some(Rc::new(b"/bin/bash".to_vec())),
             b"HISTCMD" => number(self.st.history.len() as u64 + 1),
             b"COMP_WORDBREAKS" => Some(Rc::new(b" \t\n\"'><=;|&(:".to_vec())),
-            b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO" | b"DIRSTACK" | b"GROUPS" | b"BASH_VERSINFO"
-            | b"BASH_ARGC" | b"BASH_ARGV" | b"PIPESTATUS" => match self.dynamic_array(name) {
-                Some(Val::Arr(a)) => a.get(&0).cloned(),
-                _ => None,
-            },
+            b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO" | b"DIRSTACK" | b"GROUPS"
+            | b"BASH_VERSINFO" | b"BASH_ARGC" | b"BASH_ARGV" | b"PIPESTATUS" => {
+                match self.dynamic_array(name) {
+                    Some(Val::Arr(a)) => a.get(&0).cloned(),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
 
     fn seconds_base(&self) -> u64 {
-        if self.st.seconds_base == 0 { self.started_ns } else { self.st.seconds_base }
+        if self.st.seconds_base == 0 {
+            self.started_ns
+        } else {
+            self.st.seconds_base
+        }
     }
 
     fn next_random(&mut self) -> u32 {
@@ -299,7 +344,13 @@ impl Shell {
 
     fn dynamic_array(&mut self, name: &[u8]) -> Option<Val> {
         let list = |items: Vec<Vec<u8>>| {
-            Some(Val::Arr(Rc::new(items.into_iter().enumerate().map(|(i, v)| (i as u64, Rc::new(v))).collect())))
+            Some(Val::Arr(Rc::new(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, v)| (i as u64, Rc::new(v)))
+                    .collect(),
+            )))
         };
         let main = || -> Vec<u8> { self.st.arg0.to_vec() };
         match name {
@@ -307,31 +358,58 @@ impl Shell {
                 if !self.st.frames.iter().any(|f| !f.sourced) {
                     return None;
                 }
-                let mut names: Vec<Vec<u8>> = self.st.frames.iter().rev().map(|f| f.name.to_vec()).collect();
+                let mut names: Vec<Vec<u8>> = self
+                    .st
+                    .frames
+                    .iter()
+                    .rev()
+                    .map(|f| f.name.to_vec())
+                    .collect();
                 if self.mode == crate::shell::Mode::Script {
                     names.push(b"main".to_vec());
                 }
                 list(names)
             }
             b"BASH_SOURCE" => {
-                let mut names: Vec<Vec<u8>> = self.st.frames.iter().rev().map(|f| f.source.to_vec()).collect();
+                let mut names: Vec<Vec<u8>> = self
+                    .st
+                    .frames
+                    .iter()
+                    .rev()
+                    .map(|f| f.source.to_vec())
+                    .collect();
                 if self.mode == crate::shell::Mode::Script {
                     names.push(main());
                 }
                 list(names)
             }
             b"BASH_LINENO" => {
-                let mut lines: Vec<Vec<u8>> =
-                    self.st.frames.iter().rev().map(|f| f.line.to_string().into_bytes()).collect();
+                let mut lines: Vec<Vec<u8>> = self
+                    .st
+                    .frames
+                    .iter()
+                    .rev()
+                    .map(|f| f.line.to_string().into_bytes())
+                    .collect();
                 if self.mode == crate::shell::Mode::Script {
                     lines.push(b"0".to_vec());
                 }
                 list(lines)
             }
-            b"PIPESTATUS" => list(self.pipestatus.iter().map(|s| s.to_string().into_bytes()).collect()),
+            b"PIPESTATUS" => list(
+                self.pipestatus
+                    .iter()
+                    .map(|s| s.to_string().into_bytes())
+                    .collect(),
+            ),
             b"BASH_ARGC" => {
-                let mut out: Vec<Vec<u8>> =
-                    self.st.frames.iter().rev().map(|f| f.args.len().to_string().into_bytes()).collect();
+                let mut out: Vec<Vec<u8>> = self
+                    .st
+                    .frames
+                    .iter()
+                    .rev()
+                    .map(|f| f.args.len().to_string().into_bytes())
+                    .collect();
                 out.push(self.main_args.len().to_string().into_bytes());
                 list(out)
             }
@@ -349,9 +427,12 @@ impl Shell {
                 list(out)
             }
             b"GROUPS" => list(vec![os::ids().1.to_string().into_bytes()]),
-            b"BASH_VERSINFO" => {
-                list(["5", "2", "15", "1", "release", "wasm32-unknown-wasi"].iter().map(|s| s.as_bytes().to_vec()).collect())
-            }
+            b"BASH_VERSINFO" => list(
+                ["5", "2", "15", "1", "release", "wasm32-unknown-wasi"]
+                    .iter()
+                    .map(|s| s.as_bytes().to_vec())
+                    .collect(),
+            ),
             b"BASH_ALIASES" | b"BASH_CMDS" => {
                 let mut a = Assoc::default();
                 if name == b"BASH_ALIASES" {
@@ -449,7 +530,14 @@ impl Shell {
                 }
             }
             None => {
-                vars.insert(target.as_slice().into(), Var { val: Val::Str(Rc::new(value)), attrs: export, bare: false });
+                vars.insert(
+                    target.as_slice().into(),
+                    Var {
+                        val: Val::Str(Rc::new(value)),
+                        attrs: export,
+                        bare: false,
+                    },
+                );
             }
         }
         self.after_assign(&target);
@@ -471,12 +559,14 @@ impl Shell {
             }
             b"SECONDS" => {
                 let n = parse_int(value).unwrap_or(0);
-                self.st.seconds_base = os::now_ns().saturating_sub((n.max(0) as u64) * 1_000_000_000);
+                self.st.seconds_base =
+                    os::now_ns().saturating_sub((n.max(0) as u64) * 1_000_000_000);
                 true
             }
-            b"LINENO" | b"BASHPID" | b"EPOCHSECONDS" | b"EPOCHREALTIME" | b"SRANDOM" | b"BASH_SUBSHELL"
-            | b"FUNCNAME" | b"GROUPS" | b"HISTCMD" | b"BASH_COMMAND" | b"BASH_ARGC" | b"BASH_ARGV"
-            | b"BASH_SOURCE" | b"BASH_LINENO" | b"DIRSTACK" | b"_" => true,
+            b"LINENO" | b"BASHPID" | b"EPOCHSECONDS" | b"EPOCHREALTIME" | b"SRANDOM"
+            | b"BASH_SUBSHELL" | b"FUNCNAME" | b"GROUPS" | b"HISTCMD" | b"BASH_COMMAND"
+            | b"BASH_ARGC" | b"BASH_ARGV" | b"BASH_SOURCE" | b"BASH_LINENO" | b"DIRSTACK"
+            | b"_" => true,
             _ => false,
         }
     }
@@ -494,7 +584,10 @@ impl Shell {
 
     /// Fails if the variable is read-only.
     pub fn check_writable(&mut self, name: &[u8]) -> Result<(), Unwind> {
-        let fixed = matches!(name, b"UID" | b"EUID" | b"PPID" | b"BASHOPTS" | b"SHELLOPTS" | b"BASH_VERSINFO");
+        let fixed = matches!(
+            name,
+            b"UID" | b"EUID" | b"PPID" | b"BASHOPTS" | b"SHELLOPTS" | b"BASH_VERSINFO"
+        );
         if fixed || self.raw_var(name).is_some_and(|v| v.has(READONLY)) {
             self.error([name, b": readonly variable"].concat());
             return Err(self.abort(1));
@@ -509,7 +602,12 @@ impl Shell {
     }
 
     /// A value as the attributes want it; `old` is what it is appended to.
-    fn converted(&mut self, attrs: u16, value: Vec<u8>, old: Option<&[u8]>) -> Result<Vec<u8>, Unwind> {
+    fn converted(
+        &mut self,
+        attrs: u16,
+        value: Vec<u8>,
+        old: Option<&[u8]>,
+    ) -> Result<Vec<u8>, Unwind> {
         let mut value = if attrs & INTEGER != 0 {
             let mut n = self.arith_value(&value).map_err(|()| self.abort(1))?;
             if let Some(old) = old {
@@ -537,7 +635,13 @@ impl Shell {
     }
 
     /// `name[sub]=value`, the subscript as text.
-    pub fn assign_elem(&mut self, name: &[u8], sub: &[u8], value: Vec<u8>, append: bool) -> Result<(), Unwind> {
+    pub fn assign_elem(
+        &mut self,
+        name: &[u8],
+        sub: &[u8],
+        value: Vec<u8>,
+        append: bool,
+    ) -> Result<(), Unwind> {
         let target = match self.resolve(name) {
             Some(t) => t,
             None => return Ok(()),
@@ -558,9 +662,18 @@ impl Shell {
                 self.error([name, b"[", sub, b"]: bad array subscript"].concat());
                 return Err(self.abort(1));
             }
-            let old = if append { self.get_elem_key(&target, &key) } else { None };
+            let old = if append {
+                self.get_elem_key(&target, &key)
+            } else {
+                None
+            };
             let value = self.converted(attrs, value, old.as_ref().map(|t| t.as_slice()))?;
-            if let Some(Var { val: Val::Assoc(a), bare, .. }) = self.vars_mut().get_mut(target.as_slice()) {
+            if let Some(Var {
+                val: Val::Assoc(a),
+                bare,
+                ..
+            }) = self.vars_mut().get_mut(target.as_slice())
+            {
                 *bare = false;
                 Rc::make_mut(a).set(key, Rc::new(value));
             }
@@ -583,9 +696,20 @@ impl Shell {
     }
 
     /// `name[index]=value`.
-    pub fn assign_index(&mut self, name: &[u8], index: i64, value: Vec<u8>, append: bool, sub: &[u8]) -> Result<(), Unwind> {
+    pub fn assign_index(
+        &mut self,
+        name: &[u8],
+        index: i64,
+        value: Vec<u8>,
+        append: bool,
+        sub: &[u8],
+    ) -> Result<(), Unwind> {
         let attrs = self.raw_var(name).map_or(0, |v| v.attrs);
-        let old = if append { self.get_index(name, index).unwrap_or(None) } else { None };
+        let old = if append {
+            self.get_index(name, index).unwrap_or(None)
+        } else {
+            None
+        };
         let value = self.converted(attrs, value, old.as_ref().map(|t| t.as_slice()))?;
         let export = if self.opt(opts::ALLEXPORT) { EXPORT } else { 0 };
         let vars = self.vars_mut();
@@ -601,7 +725,11 @@ impl Shell {
             _ => {}
         }
         if let Val::Arr(a) = &mut v.val {
-            let i = if index < 0 { a.keys().next_back().map_or(0, |k| *k as i64 + 1) + index } else { index };
+            let i = if index < 0 {
+                a.keys().next_back().map_or(0, |k| *k as i64 + 1) + index
+            } else {
+                index
+            };
             if i < 0 {
                 self.error([name, b"[", sub, b"]: bad array subscript"].concat());
                 return Err(self.abort(1));
@@ -614,7 +742,9 @@ impl Shell {
     /// Makes `name` a local of the innermost function. Its old self waits in the frame.
     pub fn make_local(&mut self, name: &[u8]) {
         let old = self.st.vars.get(name).cloned();
-        let Some(frame) = self.st.frames.iter_mut().rev().find(|f| !f.sourced) else { return };
+        let Some(frame) = self.st.frames.iter_mut().rev().find(|f| !f.sourced) else {
+            return;
+        };
         if frame.saved.iter().any(|(n, _)| &**n == name) {
             return;
         }
@@ -642,7 +772,9 @@ impl Shell {
             return;
         }
         for (name, old) in saved.into_iter().rev() {
-            if old.as_ref().is_some_and(|v| v.has(EXPORT)) || self.raw_var(&name).is_some_and(|v| v.has(EXPORT)) {
+            if old.as_ref().is_some_and(|v| v.has(EXPORT))
+                || self.raw_var(&name).is_some_and(|v| v.has(EXPORT))
+            {
                 self.env_cache = None;
             }
             if &*name == b"OPTIND" {
@@ -663,7 +795,11 @@ impl Shell {
     pub fn unset(&mut self, name: &[u8]) {
         self.env_cache = None;
         let current = self.st.frames.iter().rposition(|f| !f.sourced);
-        let holder = self.st.frames.iter().rposition(|f| f.saved.iter().any(|(n, _)| &**n == name));
+        let holder = self
+            .st
+            .frames
+            .iter()
+            .rposition(|f| f.saved.iter().any(|(n, _)| &**n == name));
         if let (Some(current), Some(holder)) = (current, holder)
             && holder < current
             && let Some(frame) = self.st.frames.get_mut(holder)
@@ -678,7 +814,14 @@ impl Shell {
         }
         if current.is_some() && holder == current {
             // A local stays one, without a value.
-            self.put(name, Var { val: Val::Unset, attrs: 0, bare: false });
+            self.put(
+                name,
+                Var {
+                    val: Val::Unset,
+                    attrs: 0,
+                    bare: false,
+                },
+            );
             return;
         }
         self.vars_mut().remove(name);
@@ -746,9 +889,31 @@ impl Shell {
 
 /// Variables that compute and always exist.
 pub const DYNAMIC: [&str; 25] = [
-    "BASH", "BASHOPTS", "BASHPID", "BASH_ALIASES", "BASH_ARGC", "BASH_ARGV", "BASH_CMDS", "BASH_COMMAND",
-    "BASH_LINENO", "BASH_SOURCE", "BASH_SUBSHELL", "BASH_VERSINFO", "BASH_VERSION", "DIRSTACK", "EPOCHREALTIME",
-    "EPOCHSECONDS", "EUID", "GROUPS", "LINENO", "PPID", "RANDOM", "SECONDS", "SHELLOPTS", "SRANDOM", "UID",
+    "BASH",
+    "BASHOPTS",
+    "BASHPID",
+    "BASH_ALIASES",
+    "BASH_ARGC",
+    "BASH_ARGV",
+    "BASH_CMDS",
+    "BASH_COMMAND",
+    "BASH_LINENO",
+    "BASH_SOURCE",
+    "BASH_SUBSHELL",
+    "BASH_VERSINFO",
+    "BASH_VERSION",
+    "DIRSTACK",
+    "EPOCHREALTIME",
+    "EPOCHSECONDS",
+    "EUID",
+    "GROUPS",
+    "LINENO",
+    "PPID",
+    "RANDOM",
+    "SECONDS",
+    "SHELLOPTS",
+    "SRANDOM",
+    "UID",
 ];
 
 fn is_special(name: &[u8]) -> bool {

@@ -339,7 +339,23 @@ pub enum Expr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum Bin {
-    Add, Sub, Mul, Div, Rem, Pow, Shl, Shr, And, Or, Xor, Lt, Le, Gt, Ge, Eq, Ne,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Rem,
+    Pow,
+    Shl,
+    Shr,
+    And,
+    Or,
+    Xor,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Eq,
+    Ne,
 }
 
 /// `[[ … ]]`.
@@ -422,7 +438,11 @@ pub struct Here {
 impl Word {
     /// A word of one literal.
     pub fn lit(text: &[u8]) -> Word {
-        Word { parts: vec![Part::Lit(text.into())], brace: false, assign: None }
+        Word {
+            parts: vec![Part::Lit(text.into())],
+            brace: false,
+            assign: None,
+        }
     }
     /// The text, if the word is one unquoted literal.
     pub fn as_lit(&self) -> Option<&[u8]> {

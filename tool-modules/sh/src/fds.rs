@@ -72,14 +72,16 @@ impl Table {
     }
     /// The highest free number that is at most `max`.
     pub fn free_below(&self, max: u32) -> u32 {
-        (10..=max).rev().find(|n| self.get(*n).is_none()).unwrap_or(max)
+        (10..=max)
+            .rev()
+            .find(|n| self.get(*n).is_none())
+            .unwrap_or(max)
     }
     /// All.
     pub fn entries(&self) -> &[Entry] {
         &self.0
     }
 }
-
 
 /// The table of a shell that has just started: 0, 1, 2 and what it inherited above.
 pub fn inherited() -> Table {

@@ -40,6 +40,7 @@ struct Options {
     login: bool,
     interactive: bool,
     rcfile: Option<Vec<u8>>,
+    norc: bool,
 }
 
 /// Runs the shell; its exit status.
@@ -62,9 +63,17 @@ pub fn main() -> i32 {
 impl Shell {
     fn import_environment(&mut self) {
         for pair in os::env() {
-            let Some(eq) = pair.iter().position(|b| *b == b'=') else { continue };
-            let (name, value) = (pair.get(..eq).unwrap_or_default(), pair.get(eq + 1..).unwrap_or_default());
-            if let Some(f) = name.strip_prefix(b"BASH_FUNC_").and_then(|n| n.strip_suffix(b"%%")) {
+            let Some(eq) = pair.iter().position(|b| *b == b'=') else {
+                continue;
+            };
+            let (name, value) = (
+                pair.get(..eq).unwrap_or_default(),
+                pair.get(eq + 1..).unwrap_or_default(),
+            );
+            if let Some(f) = name
+                .strip_prefix(b"BASH_FUNC_")
+                .and_then(|n| n.strip_suffix(b"%%"))
+            {
                 self.import_function(f, value);
                 continue;
             }
@@ -75,10 +84,18 @@ impl Shell {
                 self.import_options(name, value);
                 continue;
             }
-            if matches!(name, b"UID" | b"EUID" | b"PPID" | b"BASH_VERSINFO" | b"_" | b"OPTIND" | b"IFS" | b"PS4") && name != b"PS4" {
+            if matches!(
+                name,
+                b"UID" | b"EUID" | b"PPID" | b"BASH_VERSINFO" | b"_" | b"OPTIND" | b"IFS" | b"PS4"
+            ) && name != b"PS4"
+            {
                 continue;
             }
-            let var = Var { val: Val::Str(Rc::new(value.to_vec())), attrs: EXPORT, bare: false };
+            let var = Var {
+                val: Val::Str(Rc::new(value.to_vec())),
+                attrs: EXPORT,
+                bare: false,
+            };
             self.put(name, var);
         }
         let plain = |s: &[u8]| Var::text(s.to_vec());
@@ -93,19 +110,49 @@ impl Shell {
         }
         let cwd = os::getcwd().unwrap_or_else(|_| b"/".to_vec());
         // A PWD that names this place by another way (through links) is kept.
-        let pwd = self.get(b"PWD").filter(|p| p.first() == Some(&b'/')).map(|p| p.to_vec());
+        let pwd = self
+            .get(b"PWD")
+            .filter(|p| p.first() == Some(&b'/'))
+            .map(|p| p.to_vec());
         let keep = pwd.as_ref().is_some_and(|p| {
             *p == cwd || matches!((os::stat(p), os::stat(&cwd)), (Ok(a), Ok(b)) if (a.dev, a.ino) == (b.dev, b.ino))
         });
         if !keep {
-            self.put(b"PWD", Var { val: Val::Str(Rc::new(cwd)), attrs: EXPORT, bare: false });
+            self.put(
+                b"PWD",
+                Var {
+                    val: Val::Str(Rc::new(cwd)),
+                    attrs: EXPORT,
+                    bare: false,
+                },
+            );
         }
         let old = self.get(b"OLDPWD");
         if !old.is_some_and(|o| os::stat(&o).is_ok_and(|s| s.is_dir())) {
-            self.put(b"OLDPWD", Var { val: Val::Unset, attrs: EXPORT, bare: false });
+            self.put(
+                b"OLDPWD",
+                Var {
+                    val: Val::Unset,
+                    attrs: EXPORT,
+                    bare: false,
+                },
+            );
         }
-        let level = self.get(b"SHLVL").and_then(|t| crate::strs::parse_int(&t)).unwrap_or(0).clamp(0, 998) + 1;
-        self.put(b"SHLVL", Var { val: Val::Str(Rc::new(level.to_string().into_bytes())), attrs: EXPORT, bare: false });
+        let level = self
+            .get(b"SHLVL")
+            .and_then(|t| crate::strs::parse_int(&t))
+            .unwrap_or(0)
+            .max(0)
+            + 1;
+        let level = if level >= 1000 { 1 } else { level };
+        self.put(
+            b"SHLVL",
+            Var {
+                val: Val::Str(Rc::new(level.to_string().into_bytes())),
+                attrs: EXPORT,
+                bare: false,
+            },
+        );
     }
 
     fn import_function(&mut self, name: &[u8], body: &[u8]) {
@@ -146,10 +193,21 @@ impl Shell {
 
     fn begin(&mut self, args: Vec<Vec<u8>>) -> i32 {
         let arg0 = args.first().cloned().unwrap_or_else(|| b"bash".to_vec());
-        let base = arg0.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
-        let shown = if base.is_empty() { b"bash".to_vec() } else { arg0.clone() };
+        let base = arg0
+            .rsplit(|b| *b == b'/')
+            .next()
+            .unwrap_or_default()
+            .to_vec();
+        let shown = if base.is_empty() {
+            b"bash".to_vec()
+        } else {
+            arg0.clone()
+        };
         self.st.arg0 = Rc::new(shown);
-        self.st.last_arg = match os::env().iter().find_map(|e| e.strip_prefix(b"_=").map(<[u8]>::to_vec)) {
+        self.st.last_arg = match os::env()
+            .iter()
+            .find_map(|e| e.strip_prefix(b"_=").map(<[u8]>::to_vec))
+        {
             Some(path) => Rc::new(path),
             None => self.st.arg0.clone(),
         };
@@ -178,7 +236,8 @@ impl Shell {
                         let _ = self.write_fd(1, HELP.as_bytes());
                         return 0;
                     }
-                    b"norc" | b"noprofile" | b"noediting" | b"debug" | b"debugger" | b"restricted" => {}
+                    b"norc" => o.norc = true,
+                    b"noprofile" | b"noediting" | b"debug" | b"debugger" | b"restricted" => {}
                     b"login" => o.login = true,
                     b"posix" => self.st.opts |= opts::POSIX,
                     b"verbose" => self.st.opts |= opts::VERBOSE,
@@ -220,18 +279,23 @@ impl Shell {
                             Some((_, _, bit)) if on => self.st.opts |= bit,
                             Some((_, _, bit)) => self.st.opts &= !bit,
                             None => {
-                                return self.usage(&[name.as_slice(), b": invalid option name"].concat());
+                                return self
+                                    .usage(&[name.as_slice(), b": invalid option name"].concat());
                             }
                         }
                     }
                     b'O' => {
-                        let Some(name) = args.get(at).cloned() else { continue };
+                        let Some(name) = args.get(at).cloned() else {
+                            continue;
+                        };
                         at += 1;
                         match opts::shopt_bit(&name) {
                             Some(bit) if on => self.st.shopts |= bit,
                             Some(bit) => self.st.shopts &= !bit,
                             None => {
-                                return self.usage(&[name.as_slice(), b": invalid shell option name"].concat());
+                                return self.usage(
+                                    &[name.as_slice(), b": invalid shell option name"].concat(),
+                                );
                             }
                         }
                     }
@@ -239,7 +303,8 @@ impl Shell {
                         Some((_, _, bit)) if on => self.st.opts |= bit,
                         Some((_, _, bit)) => self.st.opts &= !bit,
                         None => {
-                            let text = [b"-", std::slice::from_ref(l), b": invalid option"].concat();
+                            let text =
+                                [b"-", std::slice::from_ref(l), b": invalid option"].concat();
                             self.usage(&text);
                             let _ = self.write_fd(2, HELP.as_bytes());
                             return 2;
@@ -265,7 +330,9 @@ impl Shell {
             self.mode = Mode::Command;
             self.st.opts |= opts::COMMAND;
             if o.interactive {
-                self.become_interactive(&o);
+                if let Some(status) = self.become_interactive(&o) {
+                    return status;
+                }
             } else {
                 self.startup_file();
             }
@@ -283,7 +350,9 @@ impl Shell {
         self.mode = Mode::Stdin;
         self.st.opts |= opts::STDIN;
         if o.interactive || (os::isatty(0) && os::isatty(2)) {
-            self.become_interactive(&o);
+            if let Some(status) = self.become_interactive(&o) {
+                return status;
+            }
         } else {
             self.startup_file();
         }
@@ -292,13 +361,16 @@ impl Shell {
 
     /// `$BASH_ENV`.
     fn startup_file(&mut self) {
-        let Some(file) = self.get(b"BASH_ENV").filter(|t| !t.is_empty()) else { return };
+        let Some(file) = self.get(b"BASH_ENV").filter(|t| !t.is_empty()) else {
+            return;
+        };
         if let Ok(text) = read_file(&file) {
             let _ = self.source(&file, &text, None);
         }
     }
 
-    fn become_interactive(&mut self, o: &Options) {
+    /// Sets up a prompt. `Some`: the start-up file ended the shell.
+    fn become_interactive(&mut self, o: &Options) -> Option<i32> {
         self.st.opts |= opts::INTERACTIVE | opts::HISTORY | opts::HISTEXPAND & 0;
         self.st.shopts |= opts::EXPAND_ALIASES;
         for (name, value) in [(&b"PS1"[..], &b"\\s-\\v\\$ "[..]), (b"PS2", b"> ")] {
@@ -306,14 +378,20 @@ impl Shell {
                 self.put(name, Var::text(value.to_vec()));
             }
         }
+        // Interrupts end what runs in the foreground, not the shell; children get the default.
         for sig in [2, 3, 15] {
-            let _ = os::sigaction(sig, 1);
+            let _ = os::sigaction(sig, 2);
         }
         if let Some(rc) = &o.rcfile
+            && !o.norc
             && let Ok(text) = read_file(rc)
+            && let Err(Unwind::Exit | Unwind::ErrExit) = self.source(rc, &text, None)
         {
-            let _ = self.source(rc, &text, None);
+            self.unwind_frames();
+            let status = self.st.status;
+            return Some(self.finish(status));
         }
+        None
     }
 
     /// The end of the shell: the EXIT trap. Returns the status.
@@ -359,7 +437,11 @@ impl Shell {
                     self.warn(&mut p);
                     self.line = e.line;
                     self.syntax_error(&e, Some("-c"));
-                    return self.finish(if e.message.starts_with(b"unexpected EOF") { 2 } else { 2 });
+                    return self.finish(if e.message.starts_with(b"unexpected EOF") {
+                        2
+                    } else {
+                        2
+                    });
                 }
             };
             self.warn(&mut p);
@@ -389,7 +471,11 @@ impl Shell {
             return;
         }
         let control = self.get_or_empty(b"HISTCONTROL");
-        let has = |n: &[u8]| control.split(|b| *b == b':').any(|c| c == n || c == b"ignoreboth" && (n == b"ignorespace" || n == b"ignoredups"));
+        let has = |n: &[u8]| {
+            control.split(|b| *b == b':').any(|c| {
+                c == n || c == b"ignoreboth" && (n == b"ignorespace" || n == b"ignoredups")
+            })
+        };
         if has(b"ignorespace") && text.first() == Some(&b' ') {
             return;
         }
@@ -474,7 +560,10 @@ impl Shell {
     fn verbose(&mut self, text: &[u8], from: usize, shown: &mut usize) {
         let start = (*shown).max(from);
         let rest = text.get(start..).unwrap_or_default();
-        let end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |i| i + 1);
+        let end = rest
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(rest.len(), |i| i + 1);
         let line = rest.get(..end).unwrap_or_default().to_vec();
         self.write_err(&line);
         *shown = start + end;
@@ -484,7 +573,11 @@ impl Shell {
     fn run_stdin(&mut self) -> i32 {
         let interactive = self.opt(opts::INTERACTIVE);
         let seekable = os::seek_by(0, 0).is_ok();
-        let shared = Rc::new(std::cell::RefCell::new((Vec::<u8>::new(), b"> ".to_vec(), self.opt(opts::VERBOSE))));
+        let shared = Rc::new(std::cell::RefCell::new((
+            Vec::<u8>::new(),
+            b"> ".to_vec(),
+            self.opt(opts::VERBOSE),
+        )));
         let source = Rc::new(std::cell::Cell::new(Some(0)));
         let from = source.clone();
         let prompts = shared.clone();
@@ -492,11 +585,22 @@ impl Shell {
             if interactive {
                 let mut s = prompts.borrow_mut();
                 let prompt = std::mem::take(&mut s.0);
-                let text = if prompt.is_empty() { s.1.clone() } else { prompt };
+                let text = if prompt.is_empty() {
+                    s.1.clone()
+                } else {
+                    prompt
+                };
                 let _ = crate::shell::write_all(2, &text);
             }
             let fd = from.get()?;
-            let line = next_line(fd, if fd == 0 { seekable } else { os::seek_by(fd, 0).is_ok() });
+            let line = next_line(
+                fd,
+                if fd == 0 {
+                    seekable
+                } else {
+                    os::seek_by(fd, 0).is_ok()
+                },
+            );
             if prompts.borrow().2
                 && let Some(l) = &line
             {
@@ -595,9 +699,7 @@ fn next_line(fd: u32, seekable: bool) -> Option<Vec<u8>> {
                         break;
                     }
                 }
-                Err(os::Errno::INTR) => {
-                    while os::sigtake().is_some() {}
-                }
+                Err(os::Errno::INTR) => while os::sigtake().is_some() {},
                 Err(_) => break,
             }
         }
@@ -607,7 +709,14 @@ fn next_line(fd: u32, seekable: bool) -> Option<Vec<u8>> {
 
 /// The whole of a file.
 pub(crate) fn read_file(path: &[u8]) -> os::Res<Vec<u8>> {
-    let fd = os::open(path, OpenHow { read: true, ..OpenHow::default() }, 0)?;
+    let fd = os::open(
+        path,
+        OpenHow {
+            read: true,
+            ..OpenHow::default()
+        },
+        0,
+    )?;
     let size = os::fstat(fd).map_or(0, |s| s.size).min(64 << 20) as usize;
     let mut out = vec![0u8; size + 1];
     let mut len = 0;

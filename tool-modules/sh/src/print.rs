@@ -1,8 +1,8 @@
 //! The tree as text, in the form that `declare -f`, `type` and `jobs` print.
 
 use crate::ast::{
-    ArmEnd, Assign, AssignValue, Command, CondExpr, FuncDef, Item, Kind, List, Op, Param, Part, Pipeline, Pname,
-    RedirFd, RedirOp, Redirect, Sub, Word,
+    ArmEnd, Assign, AssignValue, Command, CondExpr, FuncDef, Item, Kind, List, Op, Param, Part,
+    Pipeline, Pname, RedirFd, RedirOp, Redirect, Sub, Word,
 };
 use crate::strs::{ansi_quote, double_quote};
 use crate::vars::{self, Val, Var};
@@ -39,8 +39,12 @@ fn parts(list: &[Part], quoted: bool, out: &mut Vec<u8>) {
             }
             Part::Lit(t) | Part::Bad(t) => out.extend_from_slice(t),
             Part::Quoted(t) => match &**t {
-                [b] if !matches!(b, b'\n' | b'\'') && *b > 0x20 => out.extend_from_slice(&[b'\\', *b]),
-                t if t.contains(&b'\'') || t.iter().any(|b| *b < 0x20 && *b != b'\n' && *b != b'\t') => {
+                [b] if !matches!(b, b'\n' | b'\'') && *b > 0x20 => {
+                    out.extend_from_slice(&[b'\\', *b])
+                }
+                t if t.contains(&b'\'')
+                    || t.iter().any(|b| *b < 0x20 && *b != b'\n' && *b != b'\t') =>
+                {
                     out.extend_from_slice(&ansi_quote(t));
                 }
                 t => {
@@ -137,7 +141,11 @@ struct Printer {
 
 impl Printer {
     fn new() -> Printer {
-        Printer { out: Vec::new(), indent: 0, heres: Vec::new() }
+        Printer {
+            out: Vec::new(),
+            indent: 0,
+            heres: Vec::new(),
+        }
     }
     fn put(&mut self, t: impl AsRef<[u8]>) {
         self.out.extend_from_slice(t.as_ref());
@@ -183,7 +191,11 @@ impl Printer {
     fn inline(&mut self, l: &List) {
         for (i, it) in l.0.iter().enumerate() {
             if i > 0 {
-                self.put(if l.0.get(i - 1).is_some_and(|p| p.background) { " " } else { "; " });
+                self.put(if l.0.get(i - 1).is_some_and(|p| p.background) {
+                    " "
+                } else {
+                    "; "
+                });
             }
             self.item(it);
             if it.background {
@@ -271,7 +283,11 @@ impl Printer {
                 self.put("}");
             }
             Kind::For(f) | Kind::Select(f) => {
-                self.put(if matches!(c.kind, Kind::For(_)) { "for " } else { "select " });
+                self.put(if matches!(c.kind, Kind::For(_)) {
+                    "for "
+                } else {
+                    "select "
+                });
                 self.put(&f.var);
                 if let Some(ws) = &f.words {
                     self.put(" in");
@@ -291,7 +307,9 @@ impl Printer {
             Kind::ArithFor(f) => {
                 self.put("for ((");
                 let text = |t: &Option<crate::ast::ArithText>| {
-                    t.as_ref().map(|t| word(&t.word).trim_ascii_start().to_vec()).unwrap_or_else(|| b"1".to_vec())
+                    t.as_ref()
+                        .map(|t| word(&t.word).trim_ascii_start().to_vec())
+                        .unwrap_or_else(|| b"1".to_vec())
                 };
                 self.put(text(&f.init));
                 self.put("; ");
@@ -437,14 +455,22 @@ impl Printer {
             Some(RedirFd::Var(n, None)) => [b"{", &**n, b"}"].concat(),
             Some(RedirFd::Var(n, Some(s))) => [b"{", &**n, b"[", &word(s)[..], b"]}"].concat(),
         };
-        let shown = |default: &str| if fd.is_empty() { default.as_bytes().to_vec() } else { fd.clone() };
+        let shown = |default: &str| {
+            if fd.is_empty() {
+                default.as_bytes().to_vec()
+            } else {
+                fd.clone()
+            }
+        };
         match &r.op {
             RedirOp::Read(w) => self.put([&fd[..], b"< ", &word(w)].concat()),
             RedirOp::Write(w) => self.put([&fd[..], b"> ", &word(w)].concat()),
             RedirOp::Clobber(w) => self.put([&fd[..], b">| ", &word(w)].concat()),
             RedirOp::Append(w) => self.put([&fd[..], b">> ", &word(w)].concat()),
             RedirOp::ReadWrite(w) => self.put([&fd[..], b"<> ", &word(w)].concat()),
-            RedirOp::Both(add, w) => self.put([if *add { &b"&>> "[..] } else { b"&> " }, &word(w)].concat()),
+            RedirOp::Both(add, w) => {
+                self.put([if *add { &b"&>> "[..] } else { b"&> " }, &word(w)].concat())
+            }
             RedirOp::DupIn(w) => self.put([&shown("0")[..], b"<&", &word(w)].concat()),
             RedirOp::DupOut(w) => self.put([&shown("1")[..], b">&", &word(w)].concat()),
             RedirOp::HereStr(w) => self.put([&fd[..], b"<<< ", &word(w)].concat()),
@@ -463,7 +489,10 @@ impl Printer {
     }
 
     fn function(&mut self, d: &FuncDef) {
-        if crate::builtins::KEYWORDS.iter().any(|k| k.as_bytes() == &*d.name) {
+        if crate::builtins::KEYWORDS
+            .iter()
+            .any(|k| k.as_bytes() == &*d.name)
+        {
             self.put("function ");
         }
         self.put(&d.name);
@@ -529,7 +558,11 @@ pub fn command_line(c: &Command) -> Vec<u8> {
             p.put(" in ");
         }
         Kind::For(f) | Kind::Select(f) => {
-            p.put(if matches!(c.kind, Kind::For(_)) { "for " } else { "select " });
+            p.put(if matches!(c.kind, Kind::For(_)) {
+                "for "
+            } else {
+                "select "
+            });
             p.put(&f.var);
             p.put(" in");
             match &f.words {
@@ -589,7 +622,14 @@ pub fn attr_letters(v: &Var) -> Vec<u8> {
 /// A key of an associative array in `declare -p`.
 pub fn key(k: &[u8]) -> Vec<u8> {
     let plain = !k.is_empty()
-        && k.iter().all(|b| b.is_ascii_alphanumeric() || *b >= 0x80 || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'+' | b'%' | b',' | b'='  | b'#'));
+        && k.iter().all(|b| {
+            b.is_ascii_alphanumeric()
+                || *b >= 0x80
+                || matches!(
+                    b,
+                    b'_' | b'-' | b'.' | b'/' | b':' | b'+' | b'%' | b',' | b'=' | b'#'
+                )
+        });
     if plain { k.to_vec() } else { double_quote(k) }
 }
 

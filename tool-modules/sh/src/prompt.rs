@@ -23,7 +23,9 @@ impl Shell {
             return text.to_vec();
         }
         let mut p = self.parser(text, self.line.max(1));
-        let Ok(word) = p.quoted_word() else { return text.to_vec() };
+        let Ok(word) = p.quoted_word() else {
+            return text.to_vec();
+        };
         self.expand_quoted(&word).unwrap_or_default()
     }
 
@@ -55,17 +57,29 @@ impl Shell {
                 }
                 b'h' | b'H' => {
                     let host = self.get_or_empty(b"HOSTNAME");
-                    let end = if e == b'h' { host.iter().position(|b| *b == b'.') } else { None };
-                    out.extend_from_slice(host.get(..end.unwrap_or(host.len())).unwrap_or_default());
+                    let end = if e == b'h' {
+                        host.iter().position(|b| *b == b'.')
+                    } else {
+                        None
+                    };
+                    out.extend_from_slice(
+                        host.get(..end.unwrap_or(host.len())).unwrap_or_default(),
+                    );
                 }
                 b'u' => {
-                    let user = self.get(b"USER").map_or_else(|| b"user".to_vec(), |t| t.to_vec());
+                    let user = self
+                        .get(b"USER")
+                        .map_or_else(|| b"user".to_vec(), |t| t.to_vec());
                     out.extend_from_slice(&user);
                 }
                 b'w' | b'W' => {
                     let mut cwd = self.get_or_empty(b"PWD");
                     let home = self.get_or_empty(b"HOME");
-                    if !home.is_empty() && home != b"/" && cwd.starts_with(&home) && cwd.get(home.len()).is_none_or(|b| *b == b'/') {
+                    if !home.is_empty()
+                        && home != b"/"
+                        && cwd.starts_with(&home)
+                        && cwd.get(home.len()).is_none_or(|b| *b == b'/')
+                    {
                         cwd.splice(..home.len(), [b'~']);
                     }
                     if e == b'W'
@@ -77,13 +91,21 @@ impl Shell {
                     out.extend_from_slice(&cwd);
                 }
                 b's' => {
-                    let name = self.st.arg0.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
+                    let name = self
+                        .st
+                        .arg0
+                        .rsplit(|b| *b == b'/')
+                        .next()
+                        .unwrap_or_default()
+                        .to_vec();
                     out.extend_from_slice(&name);
                 }
                 b'v' => out.extend_from_slice(b"5.2"),
                 b'V' => out.extend_from_slice(b"5.2.15"),
                 b'$' => out.push(if os::ids().0 == 0 { b'#' } else { b'$' }),
-                b'!' | b'#' => out.extend_from_slice((self.st.history.len() + 1).to_string().as_bytes()),
+                b'!' | b'#' => {
+                    out.extend_from_slice((self.st.history.len() + 1).to_string().as_bytes())
+                }
                 b'j' => out.extend_from_slice(self.st.jobs.len().to_string().as_bytes()),
                 b'l' => out.extend_from_slice(b"tty"),
                 b't' => out.extend_from_slice(&self.time_text(b"%H:%M:%S")),
@@ -95,7 +117,11 @@ impl Shell {
                     let rest = text.get(i + 1..).unwrap_or_default();
                     let end = rest.iter().position(|b| *b == b'}').unwrap_or(rest.len());
                     let format = rest.get(..end).unwrap_or_default();
-                    let format: &[u8] = if format.is_empty() { b"%H:%M:%S" } else { format };
+                    let format: &[u8] = if format.is_empty() {
+                        b"%H:%M:%S"
+                    } else {
+                        format
+                    };
                     out.extend_from_slice(&self.time_text(format));
                     i += end + 2;
                 }

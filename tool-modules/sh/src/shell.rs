@@ -138,6 +138,8 @@ pub struct State {
     pub getopts_index: i64,
     /// Jobs.
     pub jobs: Rc<Vec<Job>>,
+    /// They are the parent shell's: only to be looked at.
+    pub foreign_jobs: bool,
     /// Remembered commands: (path, hits).
     pub hash: Rc<BTreeMap<Vec<u8>, (Vec<u8>, u32)>>,
     /// Builtins switched off.
@@ -184,6 +186,8 @@ pub struct Shell {
     pub next_fake_pid: u32,
     /// Statuses of children that ended while waiting for others.
     pub reaped: HashMap<u32, i32>,
+    /// How much of the host's stack the commands being run take, in bytes, as estimated.
+    pub nest: usize,
     /// Where the stack began, to know how much is used.
     pub stack_base: usize,
     /// Compiled regular expressions.
@@ -270,6 +274,7 @@ impl Shell {
             getopts_at: 0,
             getopts_index: 1,
             jobs: Rc::default(),
+            foreign_jobs: false,
             hash: Rc::default(),
             disabled: Rc::default(),
             fake_pid: None,
@@ -293,6 +298,7 @@ impl Shell {
             strays: Vec::new(),
             next_fake_pid: 1_000_000,
             reaped: HashMap::new(),
+            nest: 0,
             stack_base: stack_here(),
             regexes: HashMap::new(),
             child: false,
@@ -410,7 +416,7 @@ impl Shell {
             Err(os::Errno::PIPE) if !self.ignores(13) => {
                 // As if SIGPIPE had ended the process that this (sub)shell is.
                 self.st.status = 141;
-                if self.st.level == 0 && !self.child {
+                if self.st.fake_pid.is_none() && !self.child {
                     os::die_by(13);
                 }
                 Err(Unwind::Exit)
@@ -439,7 +445,7 @@ impl Shell {
 
     /// Whether the stack is nearly used up.
     pub fn stack_low(&self) -> bool {
-        self.stack_base.abs_diff(stack_here()) > STACK_LIMIT
+        self.nest > STACK_LIMIT || self.stack_base.abs_diff(stack_here()) > SHADOW_LIMIT
     }
 }
 
@@ -449,9 +455,15 @@ impl Default for Shell {
     }
 }
 
-/// How much of the stack the executor may use. The linker gives 8 MiB on WASI; a function's
-/// frames on the host's own stack grow along, and the host's limit is the smaller.
-const STACK_LIMIT: usize = if cfg!(target_os = "wasi") { 5 * 1024 * 1024 } else { 5 * 1024 * 1024 };
+/// What the executor may use of the host's stack, which it cannot see: it counts what it nests
+/// by the bytes that each level was measured to take. The kernel gives 2 MiB.
+const STACK_LIMIT: usize = 1_850_000;
+/// Bytes of the host's stack for a compound command, a subshell, an `eval`.
+pub const NEST_COMPOUND: usize = 2_300;
+/// The same for the call of a function.
+pub const NEST_CALL: usize = 900;
+/// What may be used of the program's own stack, where larger values lie.
+const SHADOW_LIMIT: usize = 6 << 20;
 
 #[inline(never)]
 fn stack_here() -> usize {

@@ -3,7 +3,8 @@
 
 /// May be a variable's name?
 pub fn is_name(s: &[u8]) -> bool {
-    s.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+    s.first()
+        .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
         && s.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
 }
 
@@ -83,11 +84,26 @@ pub fn push_char(out: &mut Vec<u8>, value: u32) {
     let tail = |shift: u32| 0x80 | (value >> shift & 0x3f) as u8;
     match value {
         0..0x1_0000 => out.extend_from_slice(&[0xe0 | (value >> 12) as u8, tail(6), tail(0)]),
-        0x1_0000..0x20_0000 => out.extend_from_slice(&[0xf0 | (value >> 18) as u8, tail(12), tail(6), tail(0)]),
-        0x20_0000..0x400_0000 => {
-            out.extend_from_slice(&[0xf8 | (value >> 24) as u8, tail(18), tail(12), tail(6), tail(0)]);
+        0x1_0000..0x20_0000 => {
+            out.extend_from_slice(&[0xf0 | (value >> 18) as u8, tail(12), tail(6), tail(0)])
         }
-        _ => out.extend_from_slice(&[0xfc | (value >> 30) as u8 & 1, tail(24), tail(18), tail(12), tail(6), tail(0)]),
+        0x20_0000..0x400_0000 => {
+            out.extend_from_slice(&[
+                0xf8 | (value >> 24) as u8,
+                tail(18),
+                tail(12),
+                tail(6),
+                tail(0),
+            ]);
+        }
+        _ => out.extend_from_slice(&[
+            0xfc | (value >> 30) as u8 & 1,
+            tail(24),
+            tail(18),
+            tail(12),
+            tail(6),
+            tail(0),
+        ]),
     }
 }
 
@@ -107,7 +123,11 @@ pub fn map_case(s: &[u8], upper: bool, first_only: bool) -> Vec<u8> {
 /// Appends a character in upper or lower case, as C's `towupper` does: one to one.
 pub fn push_case(out: &mut Vec<u8>, c: &[u8], upper: bool) {
     if let [b] = c {
-        out.push(if upper { b.to_ascii_uppercase() } else { b.to_ascii_lowercase() });
+        out.push(if upper {
+            b.to_ascii_uppercase()
+        } else {
+            b.to_ascii_lowercase()
+        });
         return;
     }
     let Some(ch) = decode(c) else {
@@ -134,7 +154,10 @@ pub fn push_case(out: &mut Vec<u8>, c: &[u8], upper: bool) {
 /// Reads a decimal number, sign and surrounding blanks allowed, all of it.
 pub fn parse_int(s: &[u8]) -> Option<i64> {
     let t = trim(s);
-    let t = t.strip_prefix(b"+").filter(|r| r.first().is_some_and(u8::is_ascii_digit)).unwrap_or(t);
+    let t = t
+        .strip_prefix(b"+")
+        .filter(|r| r.first().is_some_and(u8::is_ascii_digit))
+        .unwrap_or(t);
     std::str::from_utf8(t).ok()?.parse().ok()
 }
 
@@ -179,7 +202,9 @@ pub fn ansi_quote(s: &[u8]) -> Vec<u8> {
             [27] => out.extend_from_slice(b"\\E"),
             [b'\\'] => out.extend_from_slice(b"\\\\"),
             [b'\''] => out.extend_from_slice(b"\\'"),
-            [b] if *b < 0x20 || *b >= 0x7f => out.extend_from_slice(format!("\\{b:03o}").as_bytes()),
+            [b] if *b < 0x20 || *b >= 0x7f => {
+                out.extend_from_slice(format!("\\{b:03o}").as_bytes())
+            }
             _ => out.extend_from_slice(c),
         }
     }
@@ -189,12 +214,21 @@ pub fn ansi_quote(s: &[u8]) -> Vec<u8> {
 
 /// `${x@Q}`: always quoted.
 pub fn quote_always(s: &[u8]) -> Vec<u8> {
-    if needs_ansi(s) { ansi_quote(s) } else { single_quote(s) }
+    if needs_ansi(s) {
+        ansi_quote(s)
+    } else {
+        single_quote(s)
+    }
 }
 
 fn is_plain(s: &[u8]) -> bool {
     s.iter().all(|b| {
-        b.is_ascii_alphanumeric() || *b >= 0x80 || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'+' | b'@' | b'%' | b',' | b'=')
+        b.is_ascii_alphanumeric()
+            || *b >= 0x80
+            || matches!(
+                b,
+                b'_' | b'-' | b'.' | b'/' | b':' | b'+' | b'@' | b'%' | b',' | b'='
+            )
     })
 }
 
@@ -207,8 +241,8 @@ pub fn quote_if_needed(s: &[u8]) -> Vec<u8> {
         return ansi_quote(s);
     }
     let special = s.iter().enumerate().any(|(i, b)| match b {
-        b' ' | b'\'' | b'"' | b'\\' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'!' | b'{' | b'}' | b'*'
-        | b'[' | b'?' | b']' | b'^' | b'$' | b'`' => true,
+        b' ' | b'\'' | b'"' | b'\\' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'!'
+        | b'{' | b'}' | b'*' | b'[' | b'?' | b']' | b'^' | b'$' | b'`' => true,
         b'#' => i == 0,
         b'~' => i == 0 || s.get(i - 1).is_some_and(|p| matches!(p, b'=' | b':')),
         _ => false,
@@ -230,8 +264,10 @@ pub fn backslash_quote(s: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(s.len() + 8);
     for (i, b) in s.iter().enumerate() {
         match b {
-            b' ' | b'\'' | b'"' | b'\\' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'!' | b'{' | b'}'
-            | b'*' | b'[' | b'?' | b']' | b'^' | b'$' | b'`' | b',' => out.push(b'\\'),
+            b' ' | b'\'' | b'"' | b'\\' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>' | b'!'
+            | b'{' | b'}' | b'*' | b'[' | b'?' | b']' | b'^' | b'$' | b'`' | b',' => {
+                out.push(b'\\')
+            }
             b'#' if i == 0 => out.push(b'\\'),
             b'~' if i == 0 || matches!(s.get(i - 1), Some(b'=' | b':')) => out.push(b'\\'),
             _ => {}
@@ -283,6 +319,9 @@ mod tests {
         assert_eq!(count_chars(s), 5);
         assert_eq!(char_offset(s, 2), 3);
         assert_eq!(count_chars(b"\xff\xfe"), 2);
-        assert_eq!(map_case("straße é".as_bytes(), true, false), "STRAßE É".as_bytes());
+        assert_eq!(
+            map_case("straße é".as_bytes(), true, false),
+            "STRAßE É".as_bytes()
+        );
     }
 }

@@ -54,7 +54,11 @@ pub struct Var {
 impl Var {
     /// A string.
     pub fn text(s: impl Into<Vec<u8>>) -> Var {
-        Var { val: Val::Str(Rc::new(s.into())), attrs: 0, bare: false }
+        Var {
+            val: Val::Str(Rc::new(s.into())),
+            attrs: 0,
+            bare: false,
+        }
     }
     /// Has the attribute?
     pub fn has(&self, attr: u16) -> bool {
@@ -112,10 +116,16 @@ impl Assoc {
             buckets = buckets.saturating_mul(4);
         }
         let bucket = |key: &[u8]| {
-            let hash = key.iter().fold(2_166_136_261u32, |h, b| h.wrapping_mul(16_777_619) ^ u32::from(*b));
+            let hash = key.iter().fold(2_166_136_261u32, |h, b| {
+                h.wrapping_mul(16_777_619) ^ u32::from(*b)
+            });
             hash & (buckets - 1)
         };
-        let mut all: Vec<_> = self.map.iter().map(|(k, (n, v))| ((bucket(k), u64::MAX - n), k, v)).collect();
+        let mut all: Vec<_> = self
+            .map
+            .iter()
+            .map(|(k, (n, v))| ((bucket(k), u64::MAX - n), k, v))
+            .collect();
         all.sort_unstable_by_key(|(order, ..)| *order);
         all.into_iter().map(|(_, k, v)| (k, v)).collect()
     }
@@ -135,7 +145,8 @@ impl Hasher for NameHasher {
             for (to, from) in word.iter_mut().zip(chunk) {
                 *to = *from;
             }
-            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word))
+                .wrapping_mul(0x517c_c1b7_2722_0a95);
         }
     }
     fn write_usize(&mut self, n: usize) {

@@ -5,7 +5,9 @@ use crate::strs::single_quote;
 use std::rc::Rc;
 
 fn show(sh: &mut Shell, name: &[u8]) -> bool {
-    let Some(value) = sh.st.aliases.get(name).cloned() else { return false };
+    let Some(value) = sh.st.aliases.get(name).cloned() else {
+        return false;
+    };
     let line = [b"alias ", name, b"=", &single_quote(&value), b"\n"].concat();
     sh.say(line);
     true
@@ -29,7 +31,26 @@ pub(super) fn alias(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             Some(i) => {
                 let name = a.get(..i).unwrap_or_default().to_vec();
                 let value = a.get(i + 1..).unwrap_or_default().to_vec();
-                if name.iter().any(|b| matches!(b, b'/' | b'$' | b'`' | b'\'' | b'"' | b'\\' | b' ' | b'\t' | b'\n' | b'|' | b'&' | b';' | b'(' | b')' | b'<' | b'>')) {
+                if name.iter().any(|b| {
+                    matches!(
+                        b,
+                        b'/' | b'$'
+                            | b'`'
+                            | b'\''
+                            | b'"'
+                            | b'\\'
+                            | b' '
+                            | b'\t'
+                            | b'\n'
+                            | b'|'
+                            | b'&'
+                            | b';'
+                            | b'('
+                            | b')'
+                            | b'<'
+                            | b'>'
+                    )
+                }) {
                     sh.berr([b"`", name.as_slice(), b"': invalid alias name"].concat());
                     status = 1;
                     continue;

@@ -9,7 +9,11 @@ use std::rc::Rc;
 
 /// `base/path` with `.` and `..` taken out by text, as `cd -L` does.
 pub(crate) fn logical(base: &[u8], path: &[u8]) -> Vec<u8> {
-    let full = if path.first() == Some(&b'/') { path.to_vec() } else { [base, b"/", path].concat() };
+    let full = if path.first() == Some(&b'/') {
+        path.to_vec()
+    } else {
+        [base, b"/", path].concat()
+    };
     let mut parts: Vec<&[u8]> = Vec::new();
     for p in full.split(|b| *b == b'/') {
         match p {
@@ -48,7 +52,11 @@ impl Shell {
     /// Goes there; sets `PWD` and `OLDPWD`.
     pub(crate) fn change_dir(&mut self, path: &[u8], physical: bool) -> Result<Vec<u8>, os::Errno> {
         let old = self.pwd();
-        let mut target = if physical { path.to_vec() } else { logical(&old, path) };
+        let mut target = if physical {
+            path.to_vec()
+        } else {
+            logical(&old, path)
+        };
         let r = os::chdir(&target);
         if r.is_err() && !physical && !path.is_empty() {
             // The logical place may be gone while the physical one is not.
@@ -67,7 +75,14 @@ impl Shell {
 
     fn set_dir(&mut self, name: &[u8], value: Vec<u8>) {
         let attrs = self.raw_var(name).map_or(0, |v| v.attrs);
-        self.put(name, Var { val: Val::Str(Rc::new(value)), attrs, bare: false });
+        self.put(
+            name,
+            Var {
+                val: Val::Str(Rc::new(value)),
+                attrs,
+                bare: false,
+            },
+        );
     }
 }
 
@@ -76,7 +91,12 @@ pub(super) fn cd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Ok(p) => p,
         Err(s) => return Ok(s),
     };
-    let physical = p.opts.iter().rev().find(|(l, ..)| matches!(l, b'L' | b'P')).map_or(sh.opt(opts::PHYSICAL), |(l, ..)| *l == b'P');
+    let physical = p
+        .opts
+        .iter()
+        .rev()
+        .find(|(l, ..)| matches!(l, b'L' | b'P'))
+        .map_or(sh.opt(opts::PHYSICAL), |(l, ..)| *l == b'P');
     if args.len() > p.rest + 1 {
         sh.berr("too many arguments");
         return Ok(1);
@@ -106,10 +126,18 @@ pub(super) fn cd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(0);
     }
     // $CDPATH, for names that do not say where they begin.
-    if dir.first() != Some(&b'/') && !matches!(dir.as_slice(), b"." | b"..") && !dir.starts_with(b"./") && !dir.starts_with(b"../") {
+    if dir.first() != Some(&b'/')
+        && !matches!(dir.as_slice(), b"." | b"..")
+        && !dir.starts_with(b"./")
+        && !dir.starts_with(b"../")
+    {
         if let Some(path) = sh.get(b"CDPATH") {
             for prefix in path.split(|b| *b == b':') {
-                let full = if prefix.is_empty() { dir.clone() } else { [prefix, b"/", &dir].concat() };
+                let full = if prefix.is_empty() {
+                    dir.clone()
+                } else {
+                    [prefix, b"/", &dir].concat()
+                };
                 if os::stat(&full).is_ok_and(|s| s.is_dir())
                     && let Ok(now) = sh.change_dir(&full, physical)
                 {
@@ -147,8 +175,15 @@ pub(super) fn pwd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Ok(p) => p,
         Err(s) => return Ok(s),
     };
-    let physical = p.opts.last().map_or(sh.opt(opts::PHYSICAL), |(l, ..)| *l == b'P');
-    let dir = if physical { os::getcwd().unwrap_or_default() } else { sh.pwd() };
+    let physical = p
+        .opts
+        .last()
+        .map_or(sh.opt(opts::PHYSICAL), |(l, ..)| *l == b'P');
+    let dir = if physical {
+        os::getcwd().unwrap_or_default()
+    } else {
+        sh.pwd()
+    };
     sh.say([dir.as_slice(), b"\n"].concat());
     Ok(0)
 }
@@ -167,12 +202,20 @@ fn place(arg: &[u8], len: usize) -> Option<Option<usize>> {
         return None;
     }
     let n = parse_int(digits).and_then(|n| usize::try_from(n).ok())?;
-    Some(if *sign == b'+' { Some(n).filter(|n| *n < len) } else { len.checked_sub(n + 1) })
+    Some(if *sign == b'+' {
+        Some(n).filter(|n| *n < len)
+    } else {
+        len.checked_sub(n + 1)
+    })
 }
 
 fn shorten(sh: &mut Shell, dir: &[u8]) -> Vec<u8> {
     let home = sh.get_or_empty(b"HOME");
-    if !home.is_empty() && home != b"/" && dir.starts_with(&home) && dir.get(home.len()).is_none_or(|b| *b == b'/') {
+    if !home.is_empty()
+        && home != b"/"
+        && dir.starts_with(&home)
+        && dir.get(home.len()).is_none_or(|b| *b == b'/')
+    {
         return [b"~", dir.get(home.len()..).unwrap_or_default()].concat();
     }
     dir.to_vec()
@@ -188,7 +231,11 @@ pub(super) fn dirs(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                 Some(i) => only = Some(i),
                 None => {
                     let n = a.get(1..).unwrap_or_default();
-                    sh.berr(if all.len() == 1 { b"directory stack empty".to_vec() } else { [n, b": directory stack index out of range"].concat() });
+                    sh.berr(if all.len() == 1 {
+                        b"directory stack empty".to_vec()
+                    } else {
+                        [n, b": directory stack index out of range"].concat()
+                    });
                     return Ok(1);
                 }
             }
@@ -278,7 +325,11 @@ pub(super) fn pushd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         Some(a) => match place(a, all.len()) {
             Some(None) => {
-                sh.berr(if all.len() == 1 { b"no other directory".to_vec() } else { [a.as_slice(), b": directory stack index out of range"].concat() });
+                sh.berr(if all.len() == 1 {
+                    b"no other directory".to_vec()
+                } else {
+                    [a.as_slice(), b": directory stack index out of range"].concat()
+                });
                 return Ok(1);
             }
             Some(Some(i)) => {
@@ -297,7 +348,11 @@ pub(super) fn pushd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                 if stay {
                     Rc::make_mut(&mut sh.st.dirs).insert(0, a.clone());
                 } else {
-                    let dir = if a == b"-" { sh.get_or_empty(b"OLDPWD") } else { a.clone() };
+                    let dir = if a == b"-" {
+                        sh.get_or_empty(b"OLDPWD")
+                    } else {
+                        a.clone()
+                    };
                     if let Err(e) = sh.change_dir(&dir, false) {
                         sh.berr([a.as_slice(), b": ", e.text().as_bytes()].concat());
                         return Ok(1);
@@ -318,7 +373,11 @@ pub(super) fn popd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         match place(a, all.len()) {
             Some(Some(i)) if all.len() > 1 => which = i,
             Some(_) => {
-                sh.berr(if all.len() == 1 { b"directory stack empty".to_vec() } else { [a.as_slice(), b": directory stack index out of range"].concat() });
+                sh.berr(if all.len() == 1 {
+                    b"directory stack empty".to_vec()
+                } else {
+                    [a.as_slice(), b": directory stack index out of range"].concat()
+                });
                 return Ok(1);
             }
             None if a == b"-n" => stay = true,

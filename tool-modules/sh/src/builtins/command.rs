@@ -7,7 +7,11 @@ use crate::shell::{Ex, Shell, Unwind};
 use std::rc::Rc;
 
 pub(super) fn eval(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
-    let skip = if args.get(1).is_some_and(|a| a == b"--") { 2 } else { 1 };
+    let skip = if args.get(1).is_some_and(|a| a == b"--") {
+        2
+    } else {
+        1
+    };
     if let Some([b'-', l, ..]) = args.get(1).map(Vec::as_slice)
         && skip == 1
     {
@@ -64,15 +68,24 @@ pub(super) fn source(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             return Ok(1);
         }
     };
-    let extra = args.get(at + 1..).filter(|a| !a.is_empty()).map(<[Vec<u8>]>::to_vec);
+    let extra = args
+        .get(at + 1..)
+        .filter(|a| !a.is_empty())
+        .map(<[Vec<u8>]>::to_vec);
     sh.source(&path, &text, extra)
 }
 
 /// A file; `/dev/fd/N` and `/dev/stdin` are the shell's own descriptors.
 fn own_file(sh: &mut Shell, path: &[u8]) -> os::Res<Vec<u8>> {
     if path.starts_with(b"/dev/") {
-        if let Some(t) = sh.open_path(path, os::OpenHow { read: true, ..os::OpenHow::default() }, false)
-            && let crate::fds::Target::Kernel(k) = &t
+        if let Some(t) = sh.open_path(
+            path,
+            os::OpenHow {
+                read: true,
+                ..os::OpenHow::default()
+            },
+            false,
+        ) && let crate::fds::Target::Kernel(k) = &t
         {
             let c = Shell::capture();
             crate::exec::spawn::read_all(k.0, &c);
@@ -83,8 +96,14 @@ fn own_file(sh: &mut Shell, path: &[u8]) -> os::Res<Vec<u8>> {
 }
 
 pub(super) fn builtin(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
-    let skip = if args.get(1).is_some_and(|a| a == b"--") { 2 } else { 1 };
-    let Some(name) = args.get(skip) else { return Ok(0) };
+    let skip = if args.get(1).is_some_and(|a| a == b"--") {
+        2
+    } else {
+        1
+    };
+    let Some(name) = args.get(skip) else {
+        return Ok(0);
+    };
     match sh.builtin(name) {
         Some(b) => {
             shift_arrays(sh, skip);
@@ -109,11 +128,22 @@ pub(super) fn command(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Ok(p) => p,
         Err(s) => return Ok(s),
     };
-    let mode = p.opts.iter().rev().find(|(l, ..)| *l != b'p').map(|(l, ..)| *l);
+    let mode = p
+        .opts
+        .iter()
+        .rev()
+        .find(|(l, ..)| *l != b'p')
+        .map(|(l, ..)| *l);
     if let Some(mode) = mode {
         let mut status = 1;
         for name in args.iter().skip(p.rest) {
-            if describe(sh, name, if mode == b'v' { How::Short } else { How::Long }, false, false) {
+            if describe(
+                sh,
+                name,
+                if mode == b'v' { How::Short } else { How::Long },
+                false,
+                false,
+            ) {
                 status = 0;
             } else if mode == b'V' {
                 sh.berr([name.as_slice(), b": not found"].concat());
@@ -122,7 +152,9 @@ pub(super) fn command(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(status);
     }
     let rest = args.get(p.rest..).unwrap_or_default();
-    let Some(name) = rest.first() else { return Ok(0) };
+    let Some(name) = rest.first() else {
+        return Ok(0);
+    };
     if let Some(b) = sh.builtin(name) {
         shift_arrays(sh, p.rest);
         return match sh.run_builtin(b, rest) {
@@ -135,7 +167,10 @@ pub(super) fn command(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Some(name.clone())
     } else if default_path {
         let old = sh.raw_var(b"PATH").cloned();
-        sh.put(b"PATH", crate::vars::Var::text(crate::DEFAULT_PATH.as_bytes().to_vec()));
+        sh.put(
+            b"PATH",
+            crate::vars::Var::text(crate::DEFAULT_PATH.as_bytes().to_vec()),
+        );
         let found = sh.search_path(name, true).into_iter().next();
         match old {
             Some(v) => sh.put(b"PATH", v),
@@ -182,7 +217,16 @@ fn describe(sh: &mut Shell, name: &[u8], how: How, all: bool, skip_functions: bo
             found = true;
             match how {
                 How::Long => sh.say([name, b" is aliased to `", &value, b"'\n"].concat()),
-                How::Short => sh.say([b"alias ", name, b"=", &crate::strs::single_quote(&value), b"\n"].concat()),
+                How::Short => sh.say(
+                    [
+                        b"alias ",
+                        name,
+                        b"=",
+                        &crate::strs::single_quote(&value),
+                        b"\n",
+                    ]
+                    .concat(),
+                ),
                 How::Kind => sh.say("alias\n"),
                 _ => {}
             }
@@ -221,7 +265,9 @@ fn describe(sh: &mut Shell, name: &[u8], how: How, all: bool, skip_functions: bo
         if let Some(b) = sh.builtin(name) {
             found = true;
             match how {
-                How::Long if b.special && sh.opt(opts::POSIX) => sh.say([name, b" is a special shell builtin\n"].concat()),
+                How::Long if b.special && sh.opt(opts::POSIX) => {
+                    sh.say([name, b" is a special shell builtin\n"].concat())
+                }
                 How::Long => sh.say([name, b" is a shell builtin\n"].concat()),
                 How::Short => sh.say(text(name)),
                 How::Kind => sh.say("builtin\n"),
@@ -232,9 +278,18 @@ fn describe(sh: &mut Shell, name: &[u8], how: How, all: bool, skip_functions: bo
             }
         }
     }
-    let hashed = sh.st.hash.get(name).map(|(p, _)| p.clone()).filter(|_| !all);
+    let hashed = sh
+        .st
+        .hash
+        .get(name)
+        .map(|(p, _)| p.clone())
+        .filter(|_| !all);
     let paths = if name.contains(&b'/') {
-        if os::stat(name).is_ok_and(|s| !s.is_dir() && os::access(&s, 1)) { vec![name.to_vec()] } else { Vec::new() }
+        if os::stat(name).is_ok_and(|s| !s.is_dir() && os::access(&s, 1)) {
+            vec![name.to_vec()]
+        } else {
+            Vec::new()
+        }
     } else if let Some(p) = &hashed {
         vec![p.clone()]
     } else {
@@ -339,7 +394,9 @@ pub(super) fn hash(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         if has(b't') {
             match sh.st.hash.get(n).map(|(p, _)| p.clone()) {
-                Some(path) if has(b'l') => sh.say([b"builtin hash -p ", path.as_slice(), b" ", n, b"\n"].concat()),
+                Some(path) if has(b'l') => {
+                    sh.say([b"builtin hash -p ", path.as_slice(), b" ", n, b"\n"].concat())
+                }
                 Some(path) => {
                     if names.len() > 1 {
                         sh.say([n.as_slice(), b"\t"].concat());
@@ -422,10 +479,18 @@ pub(super) fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(0);
     };
     let has = |l: u8| p.opts.iter().any(|(o, ..)| *o == l);
-    let path = if name.contains(&b'/') { Some(name.clone()) } else { sh.find_program(&name) };
+    let path = if name.contains(&b'/') {
+        Some(name.clone())
+    } else {
+        sh.find_program(&name)
+    };
     let fail = |sh: &mut Shell, status: i32| {
         sh.st.status = status;
-        if sh.shopt(opts::EXECFAIL) || sh.opt(opts::INTERACTIVE) { Ok(status) } else { Err(Unwind::Exit) }
+        if sh.shopt(opts::EXECFAIL) || sh.opt(opts::INTERACTIVE) {
+            Ok(status)
+        } else {
+            Err(Unwind::Exit)
+        }
     };
     let Some(path) = path else {
         sh.berr([name.as_slice(), b": not found"].concat());
@@ -441,12 +506,31 @@ pub(super) fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     {
         first.insert(0, b'-');
     }
-    let env = if has(b'c') { Rc::new(Vec::new()) } else { sh.environment() };
+    let mut env = if has(b'c') {
+        Rc::new(Vec::new())
+    } else {
+        sh.environment()
+    };
+    // The program takes this shell's place, so it is not a level deeper.
+    if sh.st.level == 0
+        && let Some(level) = sh.get(b"SHLVL").and_then(|t| crate::strs::parse_int(&t))
+    {
+        for e in Rc::make_mut(&mut env)
+            .iter_mut()
+            .filter(|e| e.starts_with(b"SHLVL="))
+        {
+            *e = format!("SHLVL={}", level - 1).into_bytes();
+        }
+    }
     match sh.start(&path, &rest, &env) {
         Ok((pid, pumps)) => {
             // There is no replacing a process here: the program runs, and we end with it.
             sh.drain(pumps);
-            let status = if sh.st.level == 0 || sh.child && sh.st.fake_pid.is_none() { sh.wait_as(pid) } else { sh.wait_pid(pid) };
+            let status = if sh.st.level == 0 || sh.child && sh.st.fake_pid.is_none() {
+                sh.wait_as(pid)
+            } else {
+                sh.wait_pid(pid)
+            };
             // The program would not run our EXIT trap.
             Rc::make_mut(&mut sh.st.traps).remove(&crate::shell::TRAP_EXIT);
             sh.st.status = status;
@@ -459,7 +543,11 @@ pub(super) fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         Err(e) => {
             let is_dir = os::stat(&path).is_ok_and(|s| s.is_dir());
-            let text = if is_dir { os::Errno::ISDIR.text() } else { e.text() };
+            let text = if is_dir {
+                os::Errno::ISDIR.text()
+            } else {
+                e.text()
+            };
             sh.error([name.as_slice(), b": ", text.as_bytes()].concat());
             if e != os::Errno::NOENT {
                 sh.berr([name.as_slice(), b": cannot execute: ", text.as_bytes()].concat());
@@ -468,4 +556,3 @@ pub(super) fn exec(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
     }
 }
-

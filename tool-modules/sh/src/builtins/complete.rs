@@ -25,7 +25,8 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             b'S' => suffix = arg,
             b'X' => filter = Some(arg),
             b'o' => match arg.as_slice() {
-                b"bashdefault" | b"default" | b"dirnames" | b"filenames" | b"noquote" | b"nosort" | b"nospace" | b"plusdirs" => {
+                b"bashdefault" | b"default" | b"dirnames" | b"filenames" | b"noquote"
+                | b"nosort" | b"nospace" | b"plusdirs" => {
                     extra.push(arg);
                 }
                 _ => {
@@ -55,7 +56,11 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                         sh.eval_text(&arg, None)
                     });
                     let text = capture.data.borrow().clone();
-                    out.extend(text.split(|b| *b == b'\n').filter(|w| !w.is_empty()).map(<[u8]>::to_vec));
+                    out.extend(
+                        text.split(|b| *b == b'\n')
+                            .filter(|w| !w.is_empty())
+                            .map(<[u8]>::to_vec),
+                    );
                 } else if let Some((def, _)) = sh.st.funcs.get(arg.as_slice()).cloned() {
                     sh.unset(b"COMPREPLY");
                     sh.berr("warning: -F option may not work as you expect");
@@ -99,13 +104,20 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
     }
     if let Some(f) = filter {
-        let (keep, f) = match f.strip_prefix(b"!").filter(|f| !(f.starts_with(b"(") && sh.shopt(crate::opts::EXTGLOB))) {
+        let (keep, f) = match f
+            .strip_prefix(b"!")
+            .filter(|f| !(f.starts_with(b"(") && sh.shopt(crate::opts::EXTGLOB)))
+        {
             Some(f) => (true, f.to_vec()),
             None => (false, f),
         };
         let mut text = Vec::new();
         for (i, b) in f.iter().enumerate() {
-            if *b == b'&' && (i == 0 || f.get(i - 1) != Some(&b'\\')) { text.extend_from_slice(&word) } else { text.push(*b) }
+            if *b == b'&' && (i == 0 || f.get(i - 1) != Some(&b'\\')) {
+                text.extend_from_slice(&word)
+            } else {
+                text.push(*b)
+            }
         }
         let pat = Pattern::new(&text, true, false);
         out.retain(|w| pat.matches(w) == keep);
@@ -132,8 +144,13 @@ pub(super) fn compgen(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 /// Names in the folder that `word` leads to.
 fn files(word: &[u8], dirs_only: bool) -> Vec<Vec<u8>> {
     let at = word.iter().rposition(|b| *b == b'/').map_or(0, |i| i + 1);
-    let (dir, base) = (word.get(..at).unwrap_or_default(), word.get(at..).unwrap_or_default());
-    let Ok(entries) = os::read_dir(if dir.is_empty() { b"." } else { dir }) else { return Vec::new() };
+    let (dir, base) = (
+        word.get(..at).unwrap_or_default(),
+        word.get(at..).unwrap_or_default(),
+    );
+    let Ok(entries) = os::read_dir(if dir.is_empty() { b"." } else { dir }) else {
+        return Vec::new();
+    };
     let mut out: Vec<Vec<u8>> = entries
         .into_iter()
         .filter(|e| e.name.starts_with(base))
@@ -151,20 +168,45 @@ fn action(sh: &mut Shell, name: &str, word: &[u8]) -> Option<Vec<Vec<u8>>> {
         v.dedup();
         v
     };
-    let builtins = || TABLE.iter().map(|b| b.name.as_bytes().to_vec()).collect::<Vec<_>>();
-    let keywords = || KEYWORDS.iter().map(|k| k.as_bytes().to_vec()).collect::<Vec<_>>();
-    let variables = |sh: &Shell| sh.names_with(b"").into_iter().filter(|n| crate::strs::is_name(n)).collect::<Vec<_>>();
+    let builtins = || {
+        TABLE
+            .iter()
+            .map(|b| b.name.as_bytes().to_vec())
+            .collect::<Vec<_>>()
+    };
+    let keywords = || {
+        KEYWORDS
+            .iter()
+            .map(|k| k.as_bytes().to_vec())
+            .collect::<Vec<_>>()
+    };
+    let variables = |sh: &Shell| {
+        sh.names_with(b"")
+            .into_iter()
+            .filter(|n| crate::strs::is_name(n))
+            .collect::<Vec<_>>()
+    };
     Some(match name {
         "alias" => sorted(sh.st.aliases.keys().cloned().collect()),
         "arrayvar" => sorted(
             variables(sh)
                 .into_iter()
-                .filter(|n| matches!(sh.array_kind(n), crate::access::Kind::Indexed | crate::access::Kind::Assoc))
+                .filter(|n| {
+                    matches!(
+                        sh.array_kind(n),
+                        crate::access::Kind::Indexed | crate::access::Kind::Assoc
+                    )
+                })
                 .collect(),
         ),
         "binding" | "group" | "service" | "user" | "hostname" => Vec::new(),
         "builtin" => sorted(builtins()),
-        "enabled" => sorted(builtins().into_iter().filter(|b| !sh.st.disabled.contains(b)).collect()),
+        "enabled" => sorted(
+            builtins()
+                .into_iter()
+                .filter(|b| !sh.st.disabled.contains(b))
+                .collect(),
+        ),
         "disabled" => sorted(sh.st.disabled.to_vec()),
         "command" => {
             let mut all: Vec<Vec<u8>> = sh.st.aliases.keys().cloned().collect();
@@ -182,7 +224,12 @@ fn action(sh: &mut Shell, name: &str, word: &[u8]) -> Option<Vec<Vec<u8>>> {
         "directory" => files(word, true),
         "file" => files(word, false),
         "export" => sorted(
-            sh.st.vars.iter().filter(|(_, v)| v.has(crate::vars::EXPORT)).map(|(n, _)| n.to_vec()).collect(),
+            sh.st
+                .vars
+                .iter()
+                .filter(|(_, v)| v.has(crate::vars::EXPORT))
+                .map(|(n, _)| n.to_vec())
+                .collect(),
         ),
         "function" => sorted(sh.st.funcs.keys().cloned().collect()),
         "helptopic" => sorted(builtins()),
@@ -190,12 +237,23 @@ fn action(sh: &mut Shell, name: &str, word: &[u8]) -> Option<Vec<Vec<u8>>> {
             sh.st
                 .jobs
                 .iter()
-                .map(|j| j.text.split(|b| *b == b' ').next().unwrap_or_default().to_vec())
+                .map(|j| {
+                    j.text
+                        .split(|b| *b == b' ')
+                        .next()
+                        .unwrap_or_default()
+                        .to_vec()
+                })
                 .collect(),
         ),
         "stopped" => Vec::new(),
         "keyword" => sorted(keywords()),
-        "setopt" => sorted(crate::opts::SET.iter().map(|(n, ..)| n.as_bytes().to_vec()).collect()),
+        "setopt" => sorted(
+            crate::opts::SET
+                .iter()
+                .map(|(n, ..)| n.as_bytes().to_vec())
+                .collect(),
+        ),
         "shopt" => sorted(
             crate::opts::SHOPT
                 .iter()
@@ -203,7 +261,12 @@ fn action(sh: &mut Shell, name: &str, word: &[u8]) -> Option<Vec<Vec<u8>>> {
                 .map(|(n, _)| n.as_bytes().to_vec())
                 .collect(),
         ),
-        "signal" => sorted(super::jobs::SIGNALS.iter().map(|s| format!("SIG{s}").into_bytes()).collect()),
+        "signal" => sorted(
+            super::jobs::SIGNALS
+                .iter()
+                .map(|s| format!("SIG{s}").into_bytes())
+                .collect(),
+        ),
         "variable" => sorted(variables(sh)),
         _ => return None,
     })
@@ -244,7 +307,11 @@ pub(super) fn complete(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     if has(b'p') || (names.is_empty() && special.is_none()) {
         let all = sh.st.completions.clone();
         let mut status = 0;
-        let show: Vec<Vec<u8>> = if names.is_empty() { all.keys().cloned().collect() } else { names.to_vec() };
+        let show: Vec<Vec<u8>> = if names.is_empty() {
+            all.keys().cloned().collect()
+        } else {
+            names.to_vec()
+        };
         for n in show {
             match all.get(&n) {
                 Some(spec) => sh.say([b"complete ", spec.as_slice(), &n, b"\n"].concat()),

@@ -5,7 +5,9 @@ use crate::ast::{Assign, AssignValue};
 use crate::opts;
 use crate::shell::{Ex, Shell, Unwind};
 use crate::strs::is_name;
-use crate::vars::{self, Assoc, CAPITAL, EXPORT, INTEGER, LOWER, NAMEREF, READONLY, TRACE, UPPER, Val, Var};
+use crate::vars::{
+    self, Assoc, CAPITAL, EXPORT, INTEGER, LOWER, NAMEREF, READONLY, TRACE, UPPER, Val, Var,
+};
 use std::rc::Rc;
 
 /// Which of the family runs.
@@ -78,11 +80,19 @@ fn run(sh: &mut Shell, args: &[Vec<u8>], who: Who) -> Ex {
             }
             b'n' => NAMEREF,
             b'a' => {
-                if *on { f.array = true } else { f.unarray = true }
+                if *on {
+                    f.array = true
+                } else {
+                    f.unarray = true
+                }
                 continue;
             }
             b'A' => {
-                if *on { f.assoc = true } else { f.unarray = true }
+                if *on {
+                    f.assoc = true
+                } else {
+                    f.unarray = true
+                }
                 continue;
             }
             b'f' => {
@@ -133,7 +143,10 @@ fn run(sh: &mut Shell, args: &[Vec<u8>], who: Who) -> Ex {
     }
     let mut status = 0;
     for (i, arg) in names.iter().enumerate() {
-        let array = arrays.iter().find(|(at, _)| *at == p.rest + i).map(|(_, a)| a.clone());
+        let array = arrays
+            .iter()
+            .find(|(at, _)| *at == p.rest + i)
+            .map(|(_, a)| a.clone());
         match one(sh, arg, array.as_deref(), &f, who) {
             Ok(s) => status = status.max(s),
             Err(Unwind::Abort) => status = 1,
@@ -166,17 +179,30 @@ fn one(sh: &mut Shell, arg: &[u8], array: Option<&Assign>, f: &Flags, who: Who) 
     let mut restore_global = None;
     if local && !sh.is_local(&name) {
         let outer = sh.raw_var(&name).cloned();
-        if outer.as_ref().is_some_and(|v| v.has(READONLY)) && who == Who::Local && is_global_readonly(sh, &name) {
+        if outer.as_ref().is_some_and(|v| v.has(READONLY))
+            && who == Who::Local
+            && is_global_readonly(sh, &name)
+        {
             sh.berr([name.as_slice(), b": readonly variable"].concat());
             return Ok(1);
         }
         sh.make_local(&name);
         let inherit = f.inherit || sh.shopt(opts::LOCALVAR_INHERIT);
         if inherit && let Some(v) = outer {
-            let v = Var { attrs: v.attrs & !NAMEREF, ..v };
+            let v = Var {
+                attrs: v.attrs & !NAMEREF,
+                ..v
+            };
             sh.put(&name, v);
         } else if outer.is_some_and(|v| v.has(EXPORT)) {
-            sh.put(&name, Var { val: Val::Unset, attrs: EXPORT, bare: false });
+            sh.put(
+                &name,
+                Var {
+                    val: Val::Unset,
+                    attrs: EXPORT,
+                    bare: false,
+                },
+            );
         }
     } else if f.global && in_function {
         // The global lies under the locals: take it up, work on it, put it back.
@@ -200,14 +226,27 @@ fn one(sh: &mut Shell, arg: &[u8], array: Option<&Assign>, f: &Flags, who: Who) 
 
 /// A read-only global may not be hidden by a local? bash forbids it.
 fn is_global_readonly(sh: &Shell, name: &[u8]) -> bool {
-    !sh.st.frames.iter().any(|f| f.saved.iter().any(|(n, _)| &**n == name))
+    !sh.st
+        .frames
+        .iter()
+        .any(|f| f.saved.iter().any(|(n, _)| &**n == name))
 }
 
 type Lifted = Option<(usize, usize)>;
 
 fn lift_global(sh: &mut Shell, name: &[u8]) -> Lifted {
-    let at = sh.st.frames.iter().position(|f| f.saved.iter().any(|(n, _)| &**n == name))?;
-    let index = sh.st.frames.get(at)?.saved.iter().position(|(n, _)| &**n == name)?;
+    let at = sh
+        .st
+        .frames
+        .iter()
+        .position(|f| f.saved.iter().any(|(n, _)| &**n == name))?;
+    let index = sh
+        .st
+        .frames
+        .get(at)?
+        .saved
+        .iter()
+        .position(|(n, _)| &**n == name)?;
     swap_global(sh, name, at, index);
     Some((at, index))
 }
@@ -218,7 +257,14 @@ fn lower_global(sh: &mut Shell, name: &[u8], at: usize, index: usize) {
 
 fn swap_global(sh: &mut Shell, name: &[u8], at: usize, index: usize) {
     let current = sh.vars_mut().remove(name);
-    let Some(slot) = sh.st.frames.get_mut(at).and_then(|f| f.saved.get_mut(index)) else { return };
+    let Some(slot) = sh
+        .st
+        .frames
+        .get_mut(at)
+        .and_then(|f| f.saved.get_mut(index))
+    else {
+        return;
+    };
     let under = std::mem::replace(&mut slot.1, current);
     if let Some(v) = under {
         sh.put(name, v);
@@ -277,7 +323,9 @@ fn apply(
         }
     }
     if f.on & NAMEREF != 0 {
-        let target = value.clone().or_else(|| old.as_ref().and_then(Var::scalar).map(|t| t.to_vec()));
+        let target = value
+            .clone()
+            .or_else(|| old.as_ref().and_then(Var::scalar).map(|t| t.to_vec()));
         if let Some(t) = &target {
             if value.is_some() && t.as_slice() == name && !sh.st.frames.iter().any(|f| !f.sourced) {
                 sh.berr([name, b": nameref variable self references not allowed"].concat());
@@ -287,11 +335,21 @@ fn apply(
                 sh.error([b"warning: ", name, b": circular name reference"].concat());
             }
             if !t.is_empty() && !access::valid_ref_target(t) {
-                sh.berr([b"`", t.as_slice(), b"': invalid variable name for name reference"].concat());
+                sh.berr(
+                    [
+                        b"`",
+                        t.as_slice(),
+                        b"': invalid variable name for name reference",
+                    ]
+                    .concat(),
+                );
                 return Ok(1);
             }
         }
-        if old.as_ref().is_some_and(|v| matches!(v.val, Val::Arr(_) | Val::Assoc(_))) {
+        if old
+            .as_ref()
+            .is_some_and(|v| matches!(v.val, Val::Arr(_) | Val::Assoc(_)))
+        {
             sh.berr([name, b": reference variable cannot be an array"].concat());
             return Ok(1);
         }
@@ -300,11 +358,22 @@ fn apply(
             Some(t) => Val::Str(Rc::new(t)),
             None => Val::Unset,
         };
-        sh.put(name, Var { val, attrs, bare: false });
+        sh.put(
+            name,
+            Var {
+                val,
+                attrs,
+                bare: false,
+            },
+        );
         return Ok(0);
     }
     // The attributes first (but read-only last), then the value.
-    let mut v = old.unwrap_or(Var { val: Val::Unset, attrs: 0, bare: false });
+    let mut v = old.unwrap_or(Var {
+        val: Val::Unset,
+        attrs: 0,
+        bare: false,
+    });
     let was_set = !matches!(v.val, Val::Unset);
     v.attrs = (v.attrs & !f.off) | (f.on & !READONLY);
     if f.on & LOWER != 0 {
@@ -389,7 +458,10 @@ fn split(arg: &[u8]) -> (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, bool) {
         }
     }
     let (left, value) = match eq {
-        Some(i) => (arg.get(..i).unwrap_or_default(), arg.get(i + 1..).map(<[u8]>::to_vec)),
+        Some(i) => (
+            arg.get(..i).unwrap_or_default(),
+            arg.get(i + 1..).map(<[u8]>::to_vec),
+        ),
         None => (arg, None),
     };
     let (left, append) = match left.strip_suffix(b"+") {
@@ -404,7 +476,13 @@ fn split(arg: &[u8]) -> (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, bool) {
 
 /// Without names: all variables that fit.
 fn list(sh: &mut Shell, f: &Flags, who: Who, bare: bool) -> Ex {
-    let mut names: Vec<Vec<u8>> = sh.st.vars.keys().map(|k| k.to_vec()).filter(|k| is_name(k)).collect();
+    let mut names: Vec<Vec<u8>> = sh
+        .st
+        .vars
+        .keys()
+        .map(|k| k.to_vec())
+        .filter(|k| is_name(k))
+        .collect();
     if who == Who::Local || (who == Who::Declare && false) {
         names = sh
             .st
@@ -417,7 +495,9 @@ fn list(sh: &mut Shell, f: &Flags, who: Who, bare: bool) -> Ex {
     }
     names.sort_unstable();
     for n in names {
-        let Some(v) = sh.raw_var(&n).cloned() else { continue };
+        let Some(v) = sh.raw_var(&n).cloned() else {
+            continue;
+        };
         if f.on != 0 && v.attrs & f.on != f.on {
             continue;
         }
@@ -479,11 +559,20 @@ fn print(sh: &mut Shell, names: &[Vec<u8>], who: Who) -> Ex {
                             Val::Arr(Rc::new(
                                 items
                                     .into_iter()
-                                    .map(|(k, v)| (crate::strs::parse_int(&k).unwrap_or(0) as u64, v))
+                                    .map(|(k, v)| {
+                                        (crate::strs::parse_int(&k).unwrap_or(0) as u64, v)
+                                    })
                                     .collect(),
                             ))
                         };
-                        Some(vars_declaration(n, &Var { val, attrs: 0, bare: false }))
+                        Some(vars_declaration(
+                            n,
+                            &Var {
+                                val,
+                                attrs: 0,
+                                bare: false,
+                            },
+                        ))
                     }
                     (_, Some(t)) => {
                         let attrs = match n.as_slice() {
@@ -492,7 +581,14 @@ fn print(sh: &mut Shell, names: &[Vec<u8>], who: Who) -> Ex {
                             b"RANDOM" | b"SECONDS" | b"LINENO" | b"BASHPID" => INTEGER,
                             _ => 0,
                         };
-                        Some(vars_declaration(n, &Var { val: Val::Str(t), attrs, bare: false }))
+                        Some(vars_declaration(
+                            n,
+                            &Var {
+                                val: Val::Str(t),
+                                attrs,
+                                bare: false,
+                            },
+                        ))
                     }
                     _ => None,
                 }
@@ -517,7 +613,9 @@ pub(super) fn all_functions(sh: &mut Shell, names_only: bool, attrs: u16) {
     let mut names: Vec<Vec<u8>> = sh.st.funcs.keys().cloned().collect();
     names.sort_unstable();
     for n in names {
-        let Some((def, a)) = sh.st.funcs.get(&n).cloned() else { continue };
+        let Some((def, a)) = sh.st.funcs.get(&n).cloned() else {
+            continue;
+        };
         if a & attrs != attrs {
             continue;
         }
@@ -539,7 +637,11 @@ pub(super) fn all_functions(sh: &mut Shell, names_only: bool, attrs: u16) {
 
 fn functions(sh: &mut Shell, names: &[Vec<u8>], f: &Flags, who: Who) -> Ex {
     if names.is_empty() {
-        all_functions(sh, f.names_only || who == Who::Export, f.on & (EXPORT | READONLY | TRACE));
+        all_functions(
+            sh,
+            f.names_only || who == Who::Export,
+            f.on & (EXPORT | READONLY | TRACE),
+        );
         return Ok(0);
     }
     let mut status = 0;
@@ -567,7 +669,15 @@ fn functions(sh: &mut Shell, names: &[Vec<u8>], f: &Flags, who: Who) -> Ex {
         } else if f.names_only {
             if sh.shopt(opts::EXTDEBUG) {
                 let file = def.file.borrow().to_vec();
-                sh.say([n.as_slice(), format!(" {} ", def.line).as_bytes(), &file, b"\n"].concat());
+                sh.say(
+                    [
+                        n.as_slice(),
+                        format!(" {} ", def.line).as_bytes(),
+                        &file,
+                        b"\n",
+                    ]
+                    .concat(),
+                );
             } else {
                 sh.say([n.as_slice(), b"\n"].concat());
             }

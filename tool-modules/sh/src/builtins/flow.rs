@@ -19,7 +19,9 @@ fn count(sh: &mut Shell, args: &[Vec<u8>]) -> Result<u32, Ex> {
         return Err(Ok(0));
     }
     let args: Vec<&Vec<u8>> = args.iter().skip(1).filter(|a| *a != b"--").collect();
-    let Some(arg) = args.first() else { return Ok(1) };
+    let Some(arg) = args.first() else {
+        return Ok(1);
+    };
     match parse_int(arg) {
         None => {
             sh.berr([arg.as_slice(), b": numeric argument required"].concat());
@@ -33,8 +35,7 @@ fn count(sh: &mut Shell, args: &[Vec<u8>]) -> Result<u32, Ex> {
         }
         Some(_) if args.len() > 1 => {
             sh.berr("too many arguments");
-            sh.st.status = 1;
-            Err(Err(Unwind::Break(sh.st.loops)))
+            Err(Err(sh.abort(1)))
         }
         Some(n) => Ok(u32::try_from(n).unwrap_or(u32::MAX).min(sh.st.loops)),
     }

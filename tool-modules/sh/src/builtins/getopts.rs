@@ -4,13 +4,18 @@ use crate::shell::{Ex, Shell};
 use crate::strs::{is_name, parse_int};
 
 pub(super) fn getopts(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
-    let skip = if args.get(1).is_some_and(|a| a == b"--") { 1 } else { 0 };
+    let skip = if args.get(1).is_some_and(|a| a == b"--") {
+        1
+    } else {
+        0
+    };
     if skip == 0
         && let Some([b'-', l, ..]) = args.get(1).map(Vec::as_slice)
     {
         return Ok(sh.bad_option(*l, b'-'));
     }
-    let (Some(spec), Some(name)) = (args.get(1 + skip).cloned(), args.get(2 + skip).cloned()) else {
+    let (Some(spec), Some(name)) = (args.get(1 + skip).cloned(), args.get(2 + skip).cloned())
+    else {
         return Ok(sh.usage_error());
     };
     let list: Vec<Vec<u8>> = match args.get(3 + skip..) {
@@ -19,9 +24,19 @@ pub(super) fn getopts(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     };
     let silent = spec.first() == Some(&b':');
     let quiet = silent || sh.get(b"OPTERR").is_some_and(|t| *t == b"0");
-    let mut index = sh.get(b"OPTIND").and_then(|t| parse_int(&t)).filter(|n| *n >= 1).unwrap_or(1);
+    let mut index = sh
+        .get(b"OPTIND")
+        .and_then(|t| parse_int(&t))
+        .filter(|n| *n >= 1)
+        .unwrap_or(1);
     let mut at = sh.st.getopts_at;
-    let finish = |sh: &mut Shell, index: i64, at: usize, value: &[u8], arg: Option<Vec<u8>>, status: i32| -> Ex {
+    let finish = |sh: &mut Shell,
+                  index: i64,
+                  at: usize,
+                  value: &[u8],
+                  arg: Option<Vec<u8>>,
+                  status: i32|
+     -> Ex {
         let _ = sh.set(b"OPTIND", index.to_string().into_bytes());
         sh.st.getopts_at = at;
         match arg {
@@ -60,7 +75,11 @@ pub(super) fn getopts(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     at += 1;
     let ended = at >= word.len();
     let next = |index: i64| if ended { (index + 1, 0) } else { (index, at) };
-    let place = spec.iter().skip(usize::from(silent)).position(|b| *b == letter).map(|i| i + usize::from(silent));
+    let place = spec
+        .iter()
+        .skip(usize::from(silent))
+        .position(|b| *b == letter)
+        .map(|i| i + usize::from(silent));
     let fail = |sh: &mut Shell, text: &str| {
         if !quiet {
             let arg0 = sh.st.arg0.to_vec();

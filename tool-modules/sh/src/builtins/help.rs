@@ -7,7 +7,12 @@ use crate::shell::{Ex, Shell};
 /// `name --help`.
 pub(super) fn help_for(sh: &mut Shell) -> i32 {
     if let Some(b) = find(sh.builtin.as_bytes()) {
-        sh.say(format!("{}: {}\n    {}\n", b.name, b.usage, summary(b.name)));
+        sh.say(format!(
+            "{}: {}\n    {}\n",
+            b.name,
+            b.usage,
+            summary(b.name)
+        ));
     }
     2
 }
@@ -21,7 +26,10 @@ pub(super) fn help(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let describe = p.opts.iter().any(|(o, ..)| *o == b'd');
     let names = args.get(p.rest..).unwrap_or_default();
     if names.is_empty() {
-        sh.say(format!("GNU bash, version {} (wasm32-unknown-wasi)\n", crate::VERSION));
+        sh.say(format!(
+            "GNU bash, version {} (wasm32-unknown-wasi)\n",
+            crate::VERSION
+        ));
         sh.say("These shell commands are defined internally. `help NAME' tells more about NAME;\n`compgen -c' lists every command of the sandbox.\n\n");
         for b in TABLE {
             sh.say(format!(" {}\n", b.usage));
@@ -32,18 +40,33 @@ pub(super) fn help(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     for n in names {
         let pat = Pattern::new(n, true, false);
         let mut any = false;
-        for b in TABLE.iter().filter(|b| b.name.as_bytes() == n.as_slice() || pat.matches(b.name.as_bytes())) {
+        for b in TABLE
+            .iter()
+            .filter(|b| b.name.as_bytes() == n.as_slice() || pat.matches(b.name.as_bytes()))
+        {
             any = true;
             if describe {
                 sh.say(format!("{} - {}\n", b.name, summary(b.name)));
             } else if short {
                 sh.say(format!("{}: {}\n", b.name, b.usage));
             } else {
-                sh.say(format!("{}: {}\n    {}\n", b.name, b.usage, summary(b.name)));
+                sh.say(format!(
+                    "{}: {}\n    {}\n",
+                    b.name,
+                    b.usage,
+                    summary(b.name)
+                ));
             }
         }
         if !any {
-            sh.berr([b"no help topics match `", n.as_slice(), b"'.  Try `help help'."].concat());
+            sh.berr(
+                [
+                    b"no help topics match `",
+                    n.as_slice(),
+                    b"'.  Try `help help'.",
+                ]
+                .concat(),
+            );
             status = 1;
         }
     }

@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 /// Names of signals 1 to 31 without `SIG`.
 pub(crate) const SIGNALS: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
-    "PWR", "SYS",
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
 /// Real-time signals, which have names but no use here.
@@ -35,7 +35,9 @@ pub(crate) fn signal(text: &[u8]) -> Option<u32> {
 }
 
 fn status_text(sh: &Shell, at: usize) -> (String, bool) {
-    let Some(j) = sh.st.jobs.get(at) else { return (String::new(), true) };
+    let Some(j) = sh.st.jobs.get(at) else {
+        return (String::new(), true);
+    };
     match j.status() {
         None => ("Running".into(), false),
         Some(0) => ("Done".into(), true),
@@ -68,12 +70,27 @@ pub(super) fn jobs(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let has = |l: u8| p.opts.iter().any(|(o, ..)| *o == l);
     if has(b'x') {
         let rest = args.get(p.rest..).unwrap_or_default().to_vec();
-        let Some(name) = rest.first().cloned() else { return Ok(0) };
-        let Some(path) = sh.find_program(&name) else { return Ok(127) };
+        let Some(name) = rest.first().cloned() else {
+            return Ok(0);
+        };
+        let Some(path) = sh.find_program(&name) else {
+            return Ok(127);
+        };
         let env = sh.environment();
         return sh.run_external(&path, &rest, &env);
     }
     sh.poll_jobs();
+    if !sh.opt(crate::opts::INTERACTIVE) && !sh.opt(crate::opts::MONITOR) && !sh.st.foreign_jobs {
+        // A script is not told of jobs that are over; their statuses stay for `wait`.
+        let done: Vec<(u32, i32)> = sh
+            .st
+            .jobs
+            .iter()
+            .filter_map(|j| Some((*j.pids.last()?, j.status()?)))
+            .collect();
+        sh.reaped.extend(done);
+        Rc::make_mut(&mut sh.st.jobs).retain(|j| j.status().is_none());
+    }
     let mut chosen: Vec<usize> = (0..sh.st.jobs.len()).collect();
     let mut status = 0;
     let specs = args.get(p.rest..).unwrap_or_default();
@@ -93,7 +110,9 @@ pub(super) fn jobs(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let mut gone = Vec::new();
     for i in chosen {
         let (text, done) = status_text(sh, i);
-        let Some(j) = sh.st.jobs.get(i).cloned() else { continue };
+        let Some(j) = sh.st.jobs.get(i).cloned() else {
+            continue;
+        };
         if done {
             gone.push(i);
         }
@@ -114,7 +133,11 @@ pub(super) fn jobs(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             ' '
         };
         let amp: &[u8] = if done { b"" } else { b" &" };
-        let pid = if has(b'l') { j.pids.first().map(|p| format!("{p} ")).unwrap_or_default() } else { " ".to_string() };
+        let pid = if has(b'l') {
+            j.pids.first().map(|p| format!("{p} ")).unwrap_or_default()
+        } else {
+            " ".to_string()
+        };
         sh.say(format!("[{}]{mark} {pid}{text:<24}", j.id));
         sh.say([j.text.as_slice(), amp, b"\n"].concat());
     }
@@ -129,7 +152,10 @@ fn find(sh: &Shell, spec: &[u8]) -> Option<usize> {
         return sh.find_job(spec);
     }
     let pid = parse_int(spec)?;
-    sh.st.jobs.iter().position(|j| j.pids.iter().any(|p| i64::from(*p) == pid))
+    sh.st
+        .jobs
+        .iter()
+        .position(|j| j.pids.iter().any(|p| i64::from(*p) == pid))
 }
 
 pub(super) fn wait(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
@@ -138,13 +164,19 @@ pub(super) fn wait(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Err(s) => return Ok(s),
     };
     let next = p.opts.iter().any(|(o, ..)| *o == b'n');
-    let var = p.opts.iter().find_map(|(o, _, a)| if *o == b'p' { a.clone() } else { None });
+    let var = p
+        .opts
+        .iter()
+        .find_map(|(o, _, a)| if *o == b'p' { a.clone() } else { None });
     if let Some(v) = &var {
         if !crate::strs::is_name(v) {
             sh.berr([b"`", v.as_slice(), b"': not a valid identifier"].concat());
             return Ok(1);
         }
         sh.unset(v);
+    }
+    if std::mem::take(&mut sh.st.foreign_jobs) {
+        sh.st.jobs = Rc::default();
     }
     let ids = args.get(p.rest..).unwrap_or_default();
     if next {
@@ -178,7 +210,12 @@ pub(super) fn wait(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                 status = 127;
                 continue;
             };
-            let pids = sh.st.jobs.get(at).map(|j| j.pids.clone()).unwrap_or_default();
+            let pids = sh
+                .st
+                .jobs
+                .get(at)
+                .map(|j| j.pids.clone())
+                .unwrap_or_default();
             for pid in &pids {
                 match sh.wait_job_pid(*pid) {
                     Ok(s) => status = s,
@@ -227,7 +264,6 @@ pub(super) fn wait(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 
 /// `wait -n`: whichever ends first.
 fn wait_next(sh: &mut Shell, ids: &[Vec<u8>], var: Option<Vec<u8>>) -> Ex {
-    let mut status = None;
     loop {
         let candidates: Vec<usize> = if ids.is_empty() {
             (0..sh.st.jobs.len()).collect()
@@ -235,14 +271,13 @@ fn wait_next(sh: &mut Shell, ids: &[Vec<u8>], var: Option<Vec<u8>>) -> Ex {
             ids.iter().filter_map(|i| find(sh, i)).collect()
         };
         if candidates.is_empty() {
-            return Ok(status.unwrap_or(127));
+            return Ok(127);
         }
         sh.poll_jobs();
         for at in &candidates {
             if let Some(j) = sh.st.jobs.get(*at)
                 && let Some(s) = j.status()
             {
-                status = Some(s);
                 let pid = j.pids.last().copied().unwrap_or(0);
                 if let Some(v) = &var {
                     let _ = sh.set(v, pid.to_string().into_bytes());
@@ -279,7 +314,13 @@ pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Some(b"-l" | b"-L") => return list(sh, args.get(2..).unwrap_or_default()),
         Some(b"-s" | b"-n") => {
             let Some(name) = args.get(2) else {
-                sh.berr([args.get(1).cloned().unwrap_or_default().as_slice(), b": option requires an argument"].concat());
+                sh.berr(
+                    [
+                        args.get(1).cloned().unwrap_or_default().as_slice(),
+                        b": option requires an argument",
+                    ]
+                    .concat(),
+                );
                 return Ok(1);
             };
             match signal(name) {
@@ -311,7 +352,12 @@ pub(super) fn kill(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     for t in targets {
         let pids: Vec<u32> = if t.starts_with(b"%") {
             match sh.find_job(t).and_then(|i| sh.st.jobs.get(i)) {
-                Some(j) => j.pids.iter().filter(|p| !j.ended.contains_key(p)).copied().collect(),
+                Some(j) => j
+                    .pids
+                    .iter()
+                    .filter(|p| !j.ended.contains_key(p))
+                    .copied()
+                    .collect(),
                 None => {
                     sh.berr([t.as_slice(), b": no such job"].concat());
                     any_failed = true;
@@ -387,7 +433,13 @@ fn list(sh: &mut Shell, names: &[Vec<u8>]) -> Ex {
         let shown = match parse_int(n) {
             Some(v) => {
                 let v = if v > 128 { v - 128 } else { v };
-                u32::try_from(v).ok().and_then(|v| if v == 0 { Some("EXIT".to_string()) } else { name_of(v) })
+                u32::try_from(v).ok().and_then(|v| {
+                    if v == 0 {
+                        Some("EXIT".to_string())
+                    } else {
+                        name_of(v)
+                    }
+                })
             }
             None if n.eq_ignore_ascii_case(b"EXIT") => Some("0".to_string()),
             None => signal(n).map(|v| v.to_string()),
@@ -417,7 +469,11 @@ pub(super) fn disown(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         return Ok(0);
     }
-    let specs = if specs.is_empty() { vec![b"%+".to_vec()] } else { specs.to_vec() };
+    let specs = if specs.is_empty() {
+        vec![b"%+".to_vec()]
+    } else {
+        specs.to_vec()
+    };
     let mut status = 0;
     for s in specs {
         match find(sh, &s) {
@@ -444,7 +500,9 @@ pub(super) fn fg(sh: &mut Shell, _args: &[Vec<u8>]) -> Ex {
         sh.berr([shown, b": no such job"].concat());
         return Ok(1);
     };
-    let Some(j) = sh.st.jobs.get(at).cloned() else { return Ok(1) };
+    let Some(j) = sh.st.jobs.get(at).cloned() else {
+        return Ok(1);
+    };
     sh.say([j.text.as_slice(), b"\n"].concat());
     sh.flush()?;
     let mut status = 0;
@@ -463,7 +521,10 @@ pub(super) fn bg(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(1);
     }
     let spec = args.get(1).cloned().unwrap_or_else(|| b"%+".to_vec());
-    match find(sh, &spec).and_then(|i| sh.st.jobs.get(i)).map(|j| j.id) {
+    match find(sh, &spec)
+        .and_then(|i| sh.st.jobs.get(i))
+        .map(|j| j.id)
+    {
         Some(id) => {
             sh.berr(format!("job {id} already in background"));
             Ok(0)

@@ -11,7 +11,8 @@ pub(super) fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Ok(p) => p,
         Err(s) => return Ok(s),
     };
-    let (mut delim, mut count, mut origin, mut skip, mut strip, mut n) = (b'\n', 0usize, None, 0usize, false, 0u32);
+    let (mut delim, mut count, mut origin, mut skip, mut strip, mut n) =
+        (b'\n', 0usize, None, 0usize, false, 0u32);
     let (mut callback, mut quantum) = (None, 5000usize);
     for (l, _, arg) in &p.opts {
         let arg = arg.clone().unwrap_or_default();
@@ -47,7 +48,10 @@ pub(super) fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             _ => n = v as u32,
         }
     }
-    let name = args.get(p.rest).cloned().unwrap_or_else(|| b"MAPFILE".to_vec());
+    let name = args
+        .get(p.rest)
+        .cloned()
+        .unwrap_or_else(|| b"MAPFILE".to_vec());
     if !is_name(&name) {
         sh.berr([b"`", name.as_slice(), b"': not a valid identifier"].concat());
         return Ok(1);
@@ -117,8 +121,20 @@ pub(super) fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         if let Some(c) = &callback
             && stored % quantum == 0
         {
-            let call = [c.as_slice(), format!(" {index} ").as_bytes(), &crate::strs::single_quote(&line)].concat();
-            sh.put(&name, Var { val: Val::Arr(Rc::new(map.clone())), attrs, bare: false });
+            let call = [
+                c.as_slice(),
+                format!(" {index} ").as_bytes(),
+                &crate::strs::single_quote(&line),
+            ]
+            .concat();
+            sh.put(
+                &name,
+                Var {
+                    val: Val::Arr(Rc::new(map.clone())),
+                    attrs,
+                    bare: false,
+                },
+            );
             sh.eval_text(&call, None)?;
         }
         map.insert(index, Rc::new(line));
@@ -127,6 +143,13 @@ pub(super) fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     if seekable && at < buf.len() {
         let _ = os::seek_by(fd, -((buf.len() - at) as i64));
     }
-    sh.put(&name, Var { val: Val::Arr(Rc::new(map)), attrs, bare: false });
+    sh.put(
+        &name,
+        Var {
+            val: Val::Arr(Rc::new(map)),
+            attrs,
+            bare: false,
+        },
+    );
     Ok(0)
 }

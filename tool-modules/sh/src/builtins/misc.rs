@@ -7,7 +7,11 @@ use crate::strs::parse_int;
 use std::rc::Rc;
 
 pub(super) fn let_(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
-    let skip = if args.get(1).is_some_and(|a| a == b"--") { 2 } else { 1 };
+    let skip = if args.get(1).is_some_and(|a| a == b"--") {
+        2
+    } else {
+        1
+    };
     if args.len() <= skip {
         sh.berr("expression expected");
         return Ok(1);
@@ -28,7 +32,11 @@ pub(super) fn let_(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 }
 
 pub(super) fn shift(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
-    let skip = if args.get(1).is_some_and(|a| a == b"--") { 2 } else { 1 };
+    let skip = if args.get(1).is_some_and(|a| a == b"--") {
+        2
+    } else {
+        1
+    };
     let n = match args.get(skip) {
         None => 1,
         Some(a) => match parse_int(a) {
@@ -79,7 +87,11 @@ pub(super) fn umask(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     };
     let now = os::umask(None);
     let Some(arg) = args.get(p.rest) else {
-        let text = if has(b'S') { symbolic(now) } else { format!("{now:04o}") };
+        let text = if has(b'S') {
+            symbolic(now)
+        } else {
+            format!("{now:04o}")
+        };
         let lead = match (has(b'p'), has(b'S')) {
             (true, true) => "umask -S ",
             (true, false) => "umask ",
@@ -89,7 +101,11 @@ pub(super) fn umask(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(0);
     };
     let new = if arg.first().is_some_and(u8::is_ascii_digit) {
-        match std::str::from_utf8(arg).ok().and_then(|s| u32::from_str_radix(s, 8).ok()).filter(|m| *m <= 0o777) {
+        match std::str::from_utf8(arg)
+            .ok()
+            .and_then(|s| u32::from_str_radix(s, 8).ok())
+            .filter(|m| *m <= 0o777)
+        {
             Some(m) => m,
             None => {
                 sh.berr([arg.as_slice(), b": octal number out of range"].concat());
@@ -167,7 +183,12 @@ pub(super) fn ulimit(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let unlimited = u64::MAX;
     let kib = |n: u64| if n == unlimited { n } else { n / 1024 };
     let table: [(u8, &str, &str, u64); 17] = [
-        (b'R', "real-time non-blocking time", "(microseconds, -R)", unlimited),
+        (
+            b'R',
+            "real-time non-blocking time",
+            "(microseconds, -R)",
+            unlimited,
+        ),
         (b'c', "core file size", "(blocks, -c)", 0),
         (b'd', "data seg size", "(kbytes, -d)", kib(memory)),
         (b'e', "scheduling priority", "(-e)", 0),
@@ -176,17 +197,42 @@ pub(super) fn ulimit(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         (b'l', "max locked memory", "(kbytes, -l)", 0),
         (b'm', "max memory size", "(kbytes, -m)", kib(memory)),
         (b'n', "open files", "(-n)", files),
-        (b'p', "pipe size", "(512 bytes, -p)", if pipe == unlimited { 8 } else { pipe / 512 }),
+        (
+            b'p',
+            "pipe size",
+            "(512 bytes, -p)",
+            if pipe == unlimited { 8 } else { pipe / 512 },
+        ),
         (b'q', "POSIX message queues", "(bytes, -q)", 0),
         (b'r', "real-time priority", "(-r)", 0),
         (b's', "stack size", "(kbytes, -s)", 8192),
-        (b't', "cpu time", "(seconds, -t)", if cpu == unlimited { cpu } else { cpu / 1_000_000_000 }),
+        (
+            b't',
+            "cpu time",
+            "(seconds, -t)",
+            if cpu == unlimited {
+                cpu
+            } else {
+                cpu / 1_000_000_000
+            },
+        ),
         (b'u', "max user processes", "(-u)", processes),
         (b'v', "virtual memory", "(kbytes, -v)", kib(memory)),
         (b'x', "file locks", "(-x)", unlimited),
     ];
-    let show = |n: u64| if n == unlimited { "unlimited".to_string() } else { n.to_string() };
-    let letters: Vec<u8> = p.opts.iter().map(|(l, ..)| *l).filter(|l| !matches!(l, b'S' | b'H')).collect();
+    let show = |n: u64| {
+        if n == unlimited {
+            "unlimited".to_string()
+        } else {
+            n.to_string()
+        }
+    };
+    let letters: Vec<u8> = p
+        .opts
+        .iter()
+        .map(|(l, ..)| *l)
+        .filter(|l| !matches!(l, b'S' | b'H'))
+        .collect();
     if letters.contains(&b'a') {
         for (_, name, unit, value) in table {
             sh.say(format!("{name:<24}{unit:>20} {}\n", show(value)));
@@ -220,7 +266,9 @@ pub(super) fn ulimit(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(1);
     }
     let _ = unit;
-    sh.berr(format!("{name}: cannot modify limit: the sandbox sets the limits"));
+    sh.berr(format!(
+        "{name}: cannot modify limit: the sandbox sets the limits"
+    ));
     Ok(1)
 }
 
@@ -232,13 +280,30 @@ pub(super) fn times(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         return Ok(sh.bad_option(*l, b'-'));
     }
     let (own, kids) = os::cpu();
-    let t = |us: u64| format!("{}m{}.{:03}s", us / 60_000_000, us / 1_000_000 % 60, us / 1000 % 1000);
-    sh.say(format!("{} {}\n{} {}\n", t(own.0), t(own.1), t(kids.0), t(kids.1)));
+    let t = |us: u64| {
+        format!(
+            "{}m{}.{:03}s",
+            us / 60_000_000,
+            us / 1_000_000 % 60,
+            us / 1000 % 1000
+        )
+    };
+    sh.say(format!(
+        "{} {}\n{} {}\n",
+        t(own.0),
+        t(own.1),
+        t(kids.0),
+        t(kids.1)
+    ));
     Ok(0)
 }
 
 pub(super) fn caller(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
-    let skip = if args.get(1).is_some_and(|a| a == b"--") { 2 } else { 1 };
+    let skip = if args.get(1).is_some_and(|a| a == b"--") {
+        2
+    } else {
+        1
+    };
     let n = match args.get(skip) {
         None => None,
         Some(a) => match parse_int(a) {
@@ -255,8 +320,15 @@ pub(super) fn caller(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let frames = &sh.st.frames;
     let depth = frames.len();
     let i = n.unwrap_or(0);
-    let Some(at) = usize::try_from(i).ok().and_then(|i| depth.checked_sub(i + 1)) else { return Ok(1) };
-    let Some(frame) = frames.get(at) else { return Ok(1) };
+    let Some(at) = usize::try_from(i)
+        .ok()
+        .and_then(|i| depth.checked_sub(i + 1))
+    else {
+        return Ok(1);
+    };
+    let Some(frame) = frames.get(at) else {
+        return Ok(1);
+    };
     let line = frame.line;
     let (source, name) = match at.checked_sub(1).and_then(|i| frames.get(i)) {
         Some(outer) => (outer.source.to_vec(), outer.name.to_vec()),
@@ -347,7 +419,11 @@ fn history_file(sh: &mut Shell, opts: &[(u8, bool, Option<Vec<u8>>)], rest: &[Ve
         return match crate::invoke::read_file(&file) {
             Ok(text) => {
                 let list = Rc::make_mut(&mut sh.st.history);
-                list.extend(text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec));
+                list.extend(
+                    text.split(|b| *b == b'\n')
+                        .filter(|l| !l.is_empty())
+                        .map(<[u8]>::to_vec),
+                );
                 Ok(0)
             }
             Err(e) => {
@@ -356,7 +432,13 @@ fn history_file(sh: &mut Shell, opts: &[(u8, bool, Option<Vec<u8>>)], rest: &[Ve
             }
         };
     }
-    let how = os::OpenHow { write: true, create: true, append: has(b'a'), truncate: !has(b'a'), ..os::OpenHow::default() };
+    let how = os::OpenHow {
+        write: true,
+        create: true,
+        append: has(b'a'),
+        truncate: !has(b'a'),
+        ..os::OpenHow::default()
+    };
     let mut text = Vec::new();
     for l in sh.st.history.iter() {
         text.extend_from_slice(l);
@@ -380,7 +462,12 @@ pub(super) fn fc(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let mut at = 1;
     let (mut list, mut plain, mut reverse, mut again) = (false, false, false, false);
     while let Some(a) = args.get(at) {
-        let Some(l) = a.strip_prefix(b"-").filter(|l| !l.is_empty() && !l.iter().all(u8::is_ascii_digit)) else { break };
+        let Some(l) = a
+            .strip_prefix(b"-")
+            .filter(|l| !l.is_empty() && !l.iter().all(u8::is_ascii_digit))
+        else {
+            break;
+        };
         at += 1;
         if l == b"-" {
             break;
@@ -418,7 +505,10 @@ pub(super) fn fc(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         if let Some(a) = rest.first()
             && let Some(eq) = a.iter().position(|b| *b == b'=')
         {
-            change = Some((a.get(..eq).unwrap_or_default().to_vec(), a.get(eq + 1..).unwrap_or_default().to_vec()));
+            change = Some((
+                a.get(..eq).unwrap_or_default().to_vec(),
+                a.get(eq + 1..).unwrap_or_default().to_vec(),
+            ));
             rest = rest.get(1..).unwrap_or_default();
         }
         let at = match rest.first() {

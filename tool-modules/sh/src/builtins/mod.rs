@@ -109,13 +109,16 @@ table! {
 
 /// Reserved words, as `type` and `compgen -k` know them.
 pub const KEYWORDS: [&str; 22] = [
-    "!", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
-    "select", "then", "time", "until", "while", "{", "}",
+    "!", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for",
+    "function", "if", "in", "select", "then", "time", "until", "while", "{", "}",
 ];
 
 /// The builtin of that name.
 pub fn find(name: &[u8]) -> Option<&'static Builtin> {
-    TABLE.binary_search_by(|b| b.name.as_bytes().cmp(name)).ok().and_then(|i| TABLE.get(i))
+    TABLE
+        .binary_search_by(|b| b.name.as_bytes().cmp(name))
+        .ok()
+        .and_then(|i| TABLE.get(i))
 }
 
 /// A special builtin?
@@ -171,8 +174,16 @@ pub(crate) struct Parsed {
 }
 
 /// Reads options. A letter followed by `:` in `spec` takes an argument. `plus`: `+x` counts too.
-pub(crate) fn options(sh: &mut Shell, args: &[Vec<u8>], spec: &str, plus: bool) -> Result<Parsed, i32> {
-    let mut out = Parsed { opts: Vec::new(), rest: 1 };
+pub(crate) fn options(
+    sh: &mut Shell,
+    args: &[Vec<u8>],
+    spec: &str,
+    plus: bool,
+) -> Result<Parsed, i32> {
+    let mut out = Parsed {
+        opts: Vec::new(),
+        rest: 1,
+    };
     let spec = spec.as_bytes();
     while let Some(arg) = args.get(out.rest) {
         if arg == b"--" {

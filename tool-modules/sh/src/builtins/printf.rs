@@ -64,8 +64,15 @@ pub(super) fn printf(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         break;
     }
-    let Some(format) = args.get(at).cloned() else { return Ok(sh.usage_error()) };
-    let mut st = State { args: args.get(at + 1..).unwrap_or_default(), at: 0, status: 0, stop: false };
+    let Some(format) = args.get(at).cloned() else {
+        return Ok(sh.usage_error());
+    };
+    let mut st = State {
+        args: args.get(at + 1..).unwrap_or_default(),
+        at: 0,
+        status: 0,
+        stop: false,
+    };
     let mut out = Vec::new();
     loop {
         let before = st.at;
@@ -159,11 +166,20 @@ fn once(sh: &mut Shell, f: &[u8], st: &mut State<'_>, out: &mut Vec<u8>) -> bool
                         s.precision = Some((p as usize).min(1 << 24));
                     }
                 }
-                while f.get(i).is_some_and(|c| matches!(c, b'l' | b'h' | b'j' | b'z' | b't' | b'L' | b'q') && !(*c == b'q')) {
+                while f.get(i).is_some_and(|c| {
+                    matches!(c, b'l' | b'h' | b'j' | b'z' | b't' | b'L' | b'q') && !(*c == b'q')
+                }) {
                     i += 1;
                 }
                 let Some(&conv) = f.get(i) else {
-                    sh.berr([b"`", f.get(start..).unwrap_or_default(), b"': missing format character"].concat());
+                    sh.berr(
+                        [
+                            b"`",
+                            f.get(start..).unwrap_or_default(),
+                            b"': missing format character",
+                        ]
+                        .concat(),
+                    );
                     return false;
                 };
                 i += 1;
@@ -281,7 +297,14 @@ fn convert(sh: &mut Shell, conv: u8, s: &Spec, st: &mut State<'_>, out: &mut Vec
                 a.truncate(p);
             }
             let text = backslash_quote(&a);
-            let s = if conv == b'Q' { Spec { precision: None, ..s.clone() } } else { s.clone() };
+            let s = if conv == b'Q' {
+                Spec {
+                    precision: None,
+                    ..s.clone()
+                }
+            } else {
+                s.clone()
+            };
             string(out, &text, &s);
         }
         b'c' => {
@@ -310,9 +333,22 @@ fn convert(sh: &mut Shell, conv: u8, s: &Spec, st: &mut State<'_>, out: &mut Vec
                 b'X' => (if s.alt && v != 0 { "0X" } else { "" }, format!("{v:X}")),
                 _ => ("", v.to_string()),
             };
-            let text = if conv == b'o' && s.alt && !text.starts_with('0') { format!("0{text}") } else { text };
+            let text = if conv == b'o' && s.alt && !text.starts_with('0') {
+                format!("0{text}")
+            } else {
+                text
+            };
             if conv == b'o' && s.alt && v == 0 {
-                numeric(out, "", "0", "", &Spec { precision: None, ..s.clone() });
+                numeric(
+                    out,
+                    "",
+                    "0",
+                    "",
+                    &Spec {
+                        precision: None,
+                        ..s.clone()
+                    },
+                );
                 return true;
             }
             numeric(out, "", prefix, &text, s);
@@ -333,7 +369,11 @@ fn convert(sh: &mut Shell, conv: u8, s: &Spec, st: &mut State<'_>, out: &mut Vec
                 ""
             };
             let zero = s.zero && v.is_finite();
-            let s = Spec { precision: None, zero, ..s.clone() };
+            let s = Spec {
+                precision: None,
+                zero,
+                ..s.clone()
+            };
             numeric(out, sign, "", &text, &s);
         }
         b'n' => {
@@ -387,7 +427,11 @@ fn integer(sh: &mut Shell, st: &mut State<'_>) -> i64 {
         Some(a) => {
             let n = number(sh, &a, st);
             // Unsigned values past the signed range keep their bits.
-            if n > i128::from(i64::MAX) { n as u64 as i64 } else { n as i64 }
+            if n > i128::from(i64::MAX) {
+                n as u64 as i64
+            } else {
+                n as i64
+            }
         }
     }
 }
@@ -427,7 +471,25 @@ fn number(sh: &mut Shell, a: &[u8], st: &mut State<'_>) -> i128 {
         len += 1;
     }
     if len == 0 && !a.is_empty() || body.get(len).is_some() {
-        sh.berr([a, b": invalid ", if base == 16 { b"hex" as &[u8] } else if base == 8 { b"octal" } else { b"" }, if base == 10 { b"number" as &[u8] } else { b" number" }].concat());
+        sh.berr(
+            [
+                a,
+                b": invalid ",
+                if base == 16 {
+                    b"hex" as &[u8]
+                } else if base == 8 {
+                    b"octal"
+                } else {
+                    b""
+                },
+                if base == 10 {
+                    b"number" as &[u8]
+                } else {
+                    b" number"
+                },
+            ]
+            .concat(),
+        );
         st.status = 1;
     }
     if neg {
@@ -436,7 +498,11 @@ fn number(sh: &mut Shell, a: &[u8], st: &mut State<'_>) -> i128 {
     if over || v < i128::from(i64::MIN) {
         sh.berr([a, b": Numerical result out of range"].concat());
         st.status = 1;
-        return if neg { i128::from(i64::MIN) } else { i128::from(i64::MAX) };
+        return if neg {
+            i128::from(i64::MIN)
+        } else {
+            i128::from(i64::MAX)
+        };
     }
     v
 }
@@ -479,7 +545,11 @@ fn format_float(conv: u8, v: f64, s: &Spec) -> String {
     let upper = conv.is_ascii_uppercase();
     if !v.is_finite() {
         let t = if v.is_nan() { "nan" } else { "inf" };
-        return if upper { t.to_uppercase() } else { t.to_string() };
+        return if upper {
+            t.to_uppercase()
+        } else {
+            t.to_string()
+        };
     }
     let p = s.precision.unwrap_or(6);
     let text = match conv.to_ascii_lowercase() {
@@ -489,19 +559,35 @@ fn format_float(conv: u8, v: f64, s: &Spec) -> String {
         }
         b'e' => {
             let t = exponent(v, p);
-            if s.alt && p == 0 { t.replacen('e', ".e", 1) } else { t }
+            if s.alt && p == 0 {
+                t.replacen('e', ".e", 1)
+            } else {
+                t
+            }
         }
         b'a' => hex_float(v),
         _ => {
             let p = p.max(1);
             let e = exponent(v, p - 1);
-            let x: i32 = e.rsplit('e').next().and_then(|x| x.parse().ok()).unwrap_or(0);
+            let x: i32 = e
+                .rsplit('e')
+                .next()
+                .and_then(|x| x.parse().ok())
+                .unwrap_or(0);
             let t = if x < -4 || x >= p as i32 {
                 let (m, ex) = e.split_once('e').unwrap_or((&e, "+00"));
-                if s.alt { e.clone() } else { format!("{}e{ex}", strip_zeros(m)) }
+                if s.alt {
+                    e.clone()
+                } else {
+                    format!("{}e{ex}", strip_zeros(m))
+                }
             } else {
                 let t = format!("{v:.*}", (p as i32 - 1 - x).max(0) as usize);
-                if s.alt { t } else { strip_zeros(&t).to_string() }
+                if s.alt {
+                    t
+                } else {
+                    strip_zeros(&t).to_string()
+                }
             };
             t
         }
@@ -510,7 +596,11 @@ fn format_float(conv: u8, v: f64, s: &Spec) -> String {
 }
 
 fn strip_zeros(t: &str) -> &str {
-    if t.contains('.') { t.trim_end_matches('0').trim_end_matches('.') } else { t }
+    if t.contains('.') {
+        t.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        t
+    }
 }
 
 fn exponent(v: f64, p: usize) -> String {

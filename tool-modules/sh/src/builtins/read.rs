@@ -105,7 +105,11 @@ pub(super) fn read(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                 }
             }
             b'p' => prompt = Some(arg),
-            b't' => match std::str::from_utf8(&arg).ok().and_then(|s| s.parse::<f64>().ok()).filter(|t| *t >= 0.0) {
+            b't' => match std::str::from_utf8(&arg)
+                .ok()
+                .and_then(|s| s.parse::<f64>().ok())
+                .filter(|t| *t >= 0.0)
+            {
                 Some(t) => timeout = Some((t * 1e9) as u64),
                 None => {
                     sh.berr([arg.as_slice(), b": invalid timeout specification"].concat());
@@ -137,11 +141,20 @@ pub(super) fn read(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         sh.write_err(&text);
     }
     if timeout == Some(0) {
-        return Ok(i32::from(!matches!(os::wait_readable(fd, Some(0)), Ok(true))));
+        return Ok(i32::from(!matches!(
+            os::wait_readable(fd, Some(0)),
+            Ok(true)
+        )));
     }
     let seekable = os::seek_by(fd, 0).is_ok();
     let deadline = timeout.map(|t| os::monotonic_ns() + t);
-    let mut input = Input { fd, seekable, buf: Vec::new(), at: 0, deadline };
+    let mut input = Input {
+        fd,
+        seekable,
+        buf: Vec::new(),
+        at: 0,
+        deadline,
+    };
     let (text, escaped, status) = collect(sh, &mut input, raw, delim, count, exact);
     input.give_back();
     if status == 1000 {
@@ -268,7 +281,13 @@ fn store(
         return Ok(0);
     }
     let ifs = sh.ifs();
-    let kind = |i: usize| if escaped.get(i).copied().unwrap_or(false) { 0 } else { text.get(i).map_or(0, |b| ifs.kind(*b)) };
+    let kind = |i: usize| {
+        if escaped.get(i).copied().unwrap_or(false) {
+            0
+        } else {
+            text.get(i).map_or(0, |b| ifs.kind(*b))
+        }
+    };
     let len = text.len();
     let skip_blanks = |mut i: usize| {
         while i < len && kind(i) == 1 {
@@ -305,13 +324,30 @@ fn store(
             return Ok(1);
         }
         if sh.array_kind(&name) == crate::access::Kind::Assoc {
-            sh.berr([name.as_slice(), b": cannot convert associative to indexed array"].concat());
+            sh.berr(
+                [
+                    name.as_slice(),
+                    b": cannot convert associative to indexed array",
+                ]
+                .concat(),
+            );
             return Ok(1);
         }
         let attrs = sh.raw_var(&name).map_or(0, |v| v.attrs);
-        let map = items.into_iter().enumerate().map(|(i, v)| (i as u64, Rc::new(v))).collect();
+        let map = items
+            .into_iter()
+            .enumerate()
+            .map(|(i, v)| (i as u64, Rc::new(v)))
+            .collect();
         let target = sh.resolve(&name).unwrap_or(name);
-        sh.put(&target, Var { val: Val::Arr(Rc::new(map)), attrs, bare: false });
+        sh.put(
+            &target,
+            Var {
+                val: Val::Arr(Rc::new(map)),
+                attrs,
+                bare: false,
+            },
+        );
         return Ok(0);
     }
     let mut i = skip_blanks(0);

@@ -20,7 +20,13 @@ impl Shell {
 
 pub(super) fn set(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     if args.len() == 1 {
-        let mut names: Vec<Vec<u8>> = sh.st.vars.keys().map(|k| k.to_vec()).filter(|k| crate::strs::is_name(k)).collect();
+        let mut names: Vec<Vec<u8>> = sh
+            .st
+            .vars
+            .keys()
+            .map(|k| k.to_vec())
+            .filter(|k| crate::strs::is_name(k))
+            .collect();
         names.sort_unstable();
         for n in names {
             if let Some(v) = sh.raw_var(&n).cloned()
@@ -62,7 +68,9 @@ pub(super) fn set(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             _ => break,
         };
         at += 1;
-        if let Some(bad) = letters.iter().find(|l| **l != b'o' && !opts::SET.iter().any(|(_, c, _)| c == *l))
+        if let Some(bad) = letters
+            .iter()
+            .find(|l| **l != b'o' && !opts::SET.iter().any(|(_, c, _)| c == *l))
             && letters != b"-help"
         {
             return Ok(sh.bad_option(*bad, if on { b'-' } else { b'+' }));
@@ -74,7 +82,10 @@ pub(super) fn set(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
                     continue;
                 };
                 at += 1;
-                match opts::SET.iter().find(|(n, ..)| n.as_bytes() == name.as_slice()) {
+                match opts::SET
+                    .iter()
+                    .find(|(n, ..)| n.as_bytes() == name.as_slice())
+                {
                     Some((_, _, bit)) => put(sh, *bit, on),
                     None => {
                         sh.berr([name.as_slice(), b": invalid option name"].concat());
@@ -102,7 +113,11 @@ pub(super) fn set(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 }
 
 fn put(sh: &mut Shell, bit: u64, on: bool) {
-    if on { sh.st.opts |= bit } else { sh.st.opts &= !bit }
+    if on {
+        sh.st.opts |= bit
+    } else {
+        sh.st.opts &= !bit
+    }
     if bit == opts::EMACS && on {
         sh.st.opts &= !opts::VI;
     }
@@ -131,7 +146,13 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             .filter_map(|(n, _)| opts::shopt_bit(n.as_bytes()).map(|b| (*n, b)))
             .collect()
     };
-    let is_on = |sh: &Shell, bit: u64| if old { sh.st.opts & bit != 0 } else { sh.st.shopts & bit != 0 };
+    let is_on = |sh: &Shell, bit: u64| {
+        if old {
+            sh.st.opts & bit != 0
+        } else {
+            sh.st.shopts & bit != 0
+        }
+    };
     let show = |sh: &mut Shell, name: &str, on: bool| {
         if quiet {
             return;
@@ -163,7 +184,11 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     }
     let mut status = 0;
     for n in names {
-        let Some((name, bit)) = table.iter().find(|(t, _)| t.as_bytes() == n.as_slice()).copied() else {
+        let Some((name, bit)) = table
+            .iter()
+            .find(|(t, _)| t.as_bytes() == n.as_slice())
+            .copied()
+        else {
             if old {
                 sh.berr([n.as_slice(), b": invalid option name"].concat());
             } else {
@@ -173,12 +198,24 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             continue;
         };
         if set || unset {
-            let bits = if old { &mut sh.st.opts } else { &mut sh.st.shopts };
-            if set { *bits |= bit } else { *bits &= !bit }
+            let bits = if old {
+                &mut sh.st.opts
+            } else {
+                &mut sh.st.shopts
+            };
+            if set {
+                *bits |= bit
+            } else {
+                *bits &= !bit
+            }
             if !old && bit == opts::EXTDEBUG {
                 // It brings the traps into functions.
                 let more = opts::FUNCTRACE | opts::ERRTRACE;
-                if set { sh.st.opts |= more } else { sh.st.opts &= !more }
+                if set {
+                    sh.st.opts |= more
+                } else {
+                    sh.st.opts &= !more
+                }
             }
         } else {
             let on = is_on(sh, bit);

@@ -1,8 +1,26 @@
 //! Dates for `printf %(…)T` and prompts. The sandbox's time zone is UTC.
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -39,7 +57,8 @@ fn date(seconds: i64) -> Date {
     let rest = seconds.rem_euclid(86_400);
     let (year, month, day) = civil(days);
     let before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let yearday = before.get(month as usize - 1).copied().unwrap_or(0) + day - 1 + i64::from(month > 2 && leap(year));
+    let yearday = before.get(month as usize - 1).copied().unwrap_or(0) + day - 1
+        + i64::from(month > 2 && leap(year));
     Date {
         year,
         month,
@@ -84,7 +103,10 @@ pub fn format(f: &[u8], seconds: i64) -> Vec<u8> {
             continue;
         }
         let mut flag = 0;
-        if let Some(&c) = f.get(i).filter(|c| matches!(c, b'-' | b'_' | b'0' | b'^' | b'#' | b'E' | b'O')) {
+        if let Some(&c) = f
+            .get(i)
+            .filter(|c| matches!(c, b'-' | b'_' | b'0' | b'^' | b'#' | b'E' | b'O'))
+        {
             flag = c;
             i += 1;
         }
@@ -104,14 +126,26 @@ pub fn format(f: &[u8], seconds: i64) -> Vec<u8> {
             b'y' => two(d.year.rem_euclid(100)),
             b'm' => two(d.month),
             b'd' => two(d.day),
-            b'e' => if flag == b'-' { d.day.to_string() } else { format!("{:2}", d.day) },
+            b'e' => {
+                if flag == b'-' {
+                    d.day.to_string()
+                } else {
+                    format!("{:2}", d.day)
+                }
+            }
             b'H' => two(d.hour),
             b'I' => two(twelve(d.hour)),
             b'k' => format!("{:2}", d.hour),
             b'l' => format!("{:2}", twelve(d.hour)),
             b'M' => two(d.minute),
             b'S' => two(d.second),
-            b'j' => if flag == b'-' { (d.yearday + 1).to_string() } else { format!("{:03}", d.yearday + 1) },
+            b'j' => {
+                if flag == b'-' {
+                    (d.yearday + 1).to_string()
+                } else {
+                    format!("{:03}", d.yearday + 1)
+                }
+            }
             b'p' => if d.hour < 12 { "AM" } else { "PM" }.to_string(),
             b'P' => if d.hour < 12 { "am" } else { "pm" }.to_string(),
             b'a' => name(&DAYS, d.weekday).chars().take(3).collect(),
@@ -135,11 +169,21 @@ pub fn format(f: &[u8], seconds: i64) -> Vec<u8> {
             b'T' | b'X' => format!("{:02}:{:02}:{:02}", d.hour, d.minute, d.second),
             b'R' => format!("{:02}:{:02}", d.hour, d.minute),
             b'D' | b'x' => format!("{:02}/{:02}/{:02}", d.month, d.day, d.year.rem_euclid(100)),
-            b'r' => format!("{:02}:{:02}:{:02} {}", twelve(d.hour), d.minute, d.second, if d.hour < 12 { "AM" } else { "PM" }),
+            b'r' => format!(
+                "{:02}:{:02}:{:02} {}",
+                twelve(d.hour),
+                d.minute,
+                d.second,
+                if d.hour < 12 { "AM" } else { "PM" }
+            ),
             b'c' => String::from_utf8_lossy(&format(b"%a %b %e %H:%M:%S %Y", seconds)).into_owned(),
             _ => format!("%{}", c as char),
         };
-        let text = if flag == b'^' { text.to_uppercase() } else { text };
+        let text = if flag == b'^' {
+            text.to_uppercase()
+        } else {
+            text
+        };
         out.extend_from_slice(text.as_bytes());
     }
     out
@@ -151,11 +195,18 @@ mod tests {
     fn dates() {
         for (f, s, want) in [
             ("%F %T", 0, "1970-01-01 00:00:00"),
-            ("%Y-%m-%d %H:%M:%S %a %j", 1_709_210_096, "2024-02-29 12:34:56 Thu 060"),
+            (
+                "%Y-%m-%d %H:%M:%S %a %j",
+                1_709_210_096,
+                "2024-02-29 12:34:56 Thu 060",
+            ),
             ("%G-W%V", 1_704_067_200, "2024-W01"),
             ("%e|%-d|%I %p", 1_709_210_096, "29|29|12 PM"),
         ] {
-            assert_eq!(String::from_utf8_lossy(&super::format(f.as_bytes(), s)), want);
+            assert_eq!(
+                String::from_utf8_lossy(&super::format(f.as_bytes(), s)),
+                want
+            );
         }
     }
 }

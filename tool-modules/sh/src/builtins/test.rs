@@ -30,7 +30,19 @@ fn is_unary(op: &[u8]) -> bool {
 fn is_binary(op: &[u8]) -> bool {
     matches!(
         op,
-        b"=" | b"==" | b"!=" | b"<" | b">" | b"-eq" | b"-ne" | b"-lt" | b"-le" | b"-gt" | b"-ge" | b"-nt" | b"-ot" | b"-ef"
+        b"=" | b"=="
+            | b"!="
+            | b"<"
+            | b">"
+            | b"-eq"
+            | b"-ne"
+            | b"-lt"
+            | b"-le"
+            | b"-gt"
+            | b"-ge"
+            | b"-nt"
+            | b"-ot"
+            | b"-ef"
     )
 }
 
@@ -82,7 +94,9 @@ fn term(sh: &mut Shell, a: &[&[u8]], at: &mut usize, depth: u32) -> Test {
     if depth > 100 {
         return Err(b"too many arguments".to_vec());
     }
-    let Some(&x) = a.get(*at) else { return Err(b"argument expected".to_vec()) };
+    let Some(&x) = a.get(*at) else {
+        return Err(b"argument expected".to_vec());
+    };
     if x == b"!" {
         *at += 1;
         return term(sh, a, at, depth + 1).map(|b| !b);
@@ -129,7 +143,9 @@ fn binary(_sh: &mut Shell, x: &[u8], op: &[u8], y: &[u8]) -> Test {
         b">" => x > y,
         b"-nt" | b"-ot" | b"-ef" => test_files(op, x, y),
         _ => {
-            let number = |t: &[u8]| parse_int(t).ok_or_else(|| [t, b": integer expression expected"].concat());
+            let number = |t: &[u8]| {
+                parse_int(t).ok_or_else(|| [t, b": integer expression expected"].concat())
+            };
             compare(op, number(x)?, number(y)?)
         }
     })

@@ -21,14 +21,27 @@ fn name(n: u32) -> String {
         TRAP_DEBUG => "DEBUG".into(),
         TRAP_ERR => "ERR".into(),
         TRAP_RETURN => "RETURN".into(),
-        _ => SIGNALS.get(n as usize - 1).map_or_else(|| n.to_string(), |s| format!("SIG{s}")),
+        _ => SIGNALS
+            .get(n as usize - 1)
+            .map_or_else(|| n.to_string(), |s| format!("SIG{s}")),
     }
 }
 
 fn show(sh: &mut Shell, n: u32) {
-    let table = sh.st.old_traps.clone().unwrap_or_else(|| sh.st.traps.clone());
+    let table = sh
+        .st
+        .old_traps
+        .clone()
+        .unwrap_or_else(|| sh.st.traps.clone());
     if let Some(action) = table.get(&n) {
-        let line = [b"trap -- ", &single_quote(action)[..], b" ", name(n).as_bytes(), b"\n"].concat();
+        let line = [
+            b"trap -- ",
+            &single_quote(action)[..],
+            b" ",
+            name(n).as_bytes(),
+            b"\n",
+        ]
+        .concat();
         sh.say(line);
     }
 }
@@ -45,7 +58,11 @@ pub(super) fn trap(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         Some(b"-l") => {
             let mut out = String::new();
             for (i, s) in SIGNALS.iter().enumerate() {
-                out.push_str(&format!("{:2}) SIG{s}{}", i + 1, if i % 5 == 4 { '\n' } else { '\t' }));
+                out.push_str(&format!(
+                    "{:2}) SIG{s}{}",
+                    i + 1,
+                    if i % 5 == 4 { '\n' } else { '\t' }
+                ));
             }
             out.push('\n');
             sh.say(out);
@@ -59,7 +76,11 @@ pub(super) fn trap(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     let rest = args.get(at..).unwrap_or_default();
     if print || rest.is_empty() {
         if rest.is_empty() {
-            let table = sh.st.old_traps.clone().unwrap_or_else(|| sh.st.traps.clone());
+            let table = sh
+                .st
+                .old_traps
+                .clone()
+                .unwrap_or_else(|| sh.st.traps.clone());
             for n in table.keys() {
                 show(sh, *n);
             }
@@ -110,5 +131,6 @@ pub(super) fn trap(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 }
 
 fn parse_all_digits(arg: Option<&[u8]>) -> bool {
-    arg.and_then(|a| a.get(1..)).is_some_and(|a| !a.is_empty() && a.iter().all(u8::is_ascii_alphabetic))
+    arg.and_then(|a| a.get(1..))
+        .is_some_and(|a| !a.is_empty() && a.iter().all(u8::is_ascii_alphabetic))
 }

@@ -52,10 +52,17 @@ pub(super) fn unset(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             }
         }
         let Some(v) = sh.raw_var(&target) else {
-            if matches!(target.as_slice(), b"UID" | b"EUID" | b"PPID" | b"BASHOPTS" | b"SHELLOPTS" | b"BASH_VERSINFO") {
+            if matches!(
+                target.as_slice(),
+                b"UID" | b"EUID" | b"PPID" | b"BASHOPTS" | b"SHELLOPTS" | b"BASH_VERSINFO"
+            ) {
                 sh.berr([target.as_slice(), b": cannot unset: readonly variable"].concat());
                 status = 1;
-            } else if sub.is_none() && !has(b'v') && !has(b'n') && sh.st.funcs.contains_key(target.as_slice()) {
+            } else if sub.is_none()
+                && !has(b'v')
+                && !has(b'n')
+                && sh.st.funcs.contains_key(target.as_slice())
+            {
                 status |= function(sh, &target);
             } else if sub.is_none() {
                 sh.unset(&target);
@@ -76,7 +83,12 @@ pub(super) fn unset(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 }
 
 fn function(sh: &mut Shell, name: &[u8]) -> i32 {
-    if sh.st.funcs.get(name).is_some_and(|(_, a)| a & READONLY != 0) {
+    if sh
+        .st
+        .funcs
+        .get(name)
+        .is_some_and(|(_, a)| a & READONLY != 0)
+    {
         sh.berr([name, b": cannot unset: readonly function"].concat());
         return 1;
     }
@@ -91,27 +103,45 @@ fn element(sh: &mut Shell, name: &[u8], sub: &[u8]) -> i32 {
         Kind::Assoc => {
             let key = access::unquote_key(sub);
             let keys: Vec<Vec<u8>> = sh.items(name).into_iter().map(|(k, _)| k).collect();
-            let key = if keys.contains(&sub.to_vec()) { sub.to_vec() } else { key };
+            let key = if keys.contains(&sub.to_vec()) {
+                sub.to_vec()
+            } else {
+                key
+            };
             if (key == b"@" || key == b"*") && !keys.contains(&key) {
-                if let Some(Var { val: Val::Assoc(a), .. }) = sh.vars_mut().get_mut(name) {
+                if let Some(Var {
+                    val: Val::Assoc(a), ..
+                }) = sh.vars_mut().get_mut(name)
+                {
                     *a = Rc::default();
                 }
                 return 0;
             }
-            if let Some(Var { val: Val::Assoc(a), .. }) = sh.vars_mut().get_mut(name) {
+            if let Some(Var {
+                val: Val::Assoc(a), ..
+            }) = sh.vars_mut().get_mut(name)
+            {
                 Rc::make_mut(a).remove(&key);
             }
             0
         }
         Kind::Indexed => {
             if sub == b"@" || sub == b"*" {
-                if let Some(Var { val: Val::Arr(a), .. }) = sh.vars_mut().get_mut(name) {
+                if let Some(Var {
+                    val: Val::Arr(a), ..
+                }) = sh.vars_mut().get_mut(name)
+                {
                     *a = Rc::default();
                 }
                 return 0;
             }
-            let Ok(mut i) = sh.arith_value(sub) else { return 1 };
-            if let Some(Var { val: Val::Arr(a), .. }) = sh.vars_mut().get_mut(name) {
+            let Ok(mut i) = sh.arith_value(sub) else {
+                return 1;
+            };
+            if let Some(Var {
+                val: Val::Arr(a), ..
+            }) = sh.vars_mut().get_mut(name)
+            {
                 if i < 0 {
                     i += a.keys().next_back().map_or(0, |k| *k as i64 + 1);
                 }

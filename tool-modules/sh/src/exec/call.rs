@@ -3,16 +3,25 @@
 use crate::ast::{FuncDef, List};
 use crate::opts;
 use crate::parse::Parser;
-use crate::shell::{Ex, Frame, Shell, TRAP_RETURN, Unwind};
+use crate::shell::{Ex, Frame, NEST_CALL, NEST_COMPOUND, Shell, TRAP_RETURN, Unwind};
 use std::rc::Rc;
 
 impl Shell {
     /// Calls a function with its arguments (its name first).
     pub(crate) fn call_function(&mut self, def: &Rc<FuncDef>, args: &[Vec<u8>]) -> Ex {
-        let limit = self.get(b"FUNCNEST").and_then(|t| crate::strs::parse_int(&t)).filter(|n| *n > 0);
+        let limit = self
+            .get(b"FUNCNEST")
+            .and_then(|t| crate::strs::parse_int(&t))
+            .filter(|n| *n > 0);
         if limit.is_some_and(|n| i64::from(self.depth) >= n) || self.stack_low() {
-            let depth = limit.filter(|n| i64::from(self.depth) >= *n).unwrap_or(i64::from(self.depth));
-            let text = [&*def.name, format!(": maximum function nesting level exceeded ({depth})").as_bytes()].concat();
+            let depth = limit
+                .filter(|n| i64::from(self.depth) >= *n)
+                .unwrap_or(i64::from(self.depth));
+            let text = [
+                &*def.name,
+                format!(": maximum function nesting level exceeded ({depth})").as_bytes(),
+            ]
+            .concat();
             self.error(text);
             self.st.status = 1;
             return Err(Unwind::Abort);
@@ -34,7 +43,9 @@ impl Shell {
         self.depth += 1;
         let loops = std::mem::replace(&mut self.st.loops, 0);
         let debug = self.hide_function_traps();
+        self.nest += NEST_CALL;
         let result = self.run_function_body(def);
+        self.nest -= NEST_CALL;
         self.st.loops = loops;
         self.depth -= 1;
         let result = match result {
@@ -105,6 +116,13 @@ impl Shell {
             self.st.status = 1;
             return Err(Unwind::Abort);
         }
+        self.nest += NEST_COMPOUND;
+        let result = self.eval_inner(text, what);
+        self.nest -= NEST_COMPOUND;
+        result
+    }
+
+    fn eval_inner(&mut self, text: &[u8], what: Option<&str>) -> Ex {
         // Short texts that run again and again (traps, `eval` in a loop) are parsed once.
         let line = self.line;
         if let Some((at, list)) = self.parsed.get(text)
@@ -132,7 +150,11 @@ impl Shell {
                     self.warn(&mut p);
                     self.syntax_error(&e, what);
                     self.st.status = 2;
-                    return if what == Some("eval") { Ok(2) } else { Err(Unwind::Abort) };
+                    return if what == Some("eval") {
+                        Ok(2)
+                    } else {
+                        Err(Unwind::Abort)
+                    };
                 }
             }
         }
@@ -201,7 +223,9 @@ impl Shell {
         });
         let given = self.st.args.clone();
         self.depth += 1;
+        self.nest += NEST_COMPOUND;
         let result = self.source_inner(text);
+        self.nest -= NEST_COMPOUND;
         self.depth -= 1;
         let result = match result {
             Err(Unwind::Return) => Ok(self.st.status),

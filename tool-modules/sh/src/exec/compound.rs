@@ -46,11 +46,19 @@ impl Shell {
             }
             Err(Unwind::Break(n)) => {
                 *status = self.st.status;
-                if n > 1 { Err(Unwind::Break(n - 1)) } else { Ok(Next::Leave) }
+                if n > 1 {
+                    Err(Unwind::Break(n - 1))
+                } else {
+                    Ok(Next::Leave)
+                }
             }
             Err(Unwind::Continue(n)) => {
                 *status = self.st.status;
-                if n > 1 { Err(Unwind::Continue(n - 1)) } else { Ok(Next::Round) }
+                if n > 1 {
+                    Err(Unwind::Continue(n - 1))
+                } else {
+                    Ok(Next::Round)
+                }
             }
             Err(u) => Err(u),
         }
@@ -61,7 +69,11 @@ impl Shell {
         match self.condition(cond) {
             Ok(s) => Ok(Some(s)),
             Err(Unwind::Break(n)) => {
-                if n > 1 { Err(Unwind::Break(n - 1)) } else { Ok(None) }
+                if n > 1 {
+                    Err(Unwind::Break(n - 1))
+                } else {
+                    Ok(None)
+                }
             }
             Err(Unwind::Continue(n)) if n <= 1 => Ok(Some(0)),
             Err(Unwind::Continue(n)) => Err(Unwind::Continue(n - 1)),
@@ -162,7 +174,10 @@ impl Shell {
     }
 
     fn arith_for_inner(&mut self, f: &ArithFor, line: u32) -> Ex {
-        let step = |sh: &mut Shell, e: &Option<crate::ast::ArithText>, empty: i64| -> Result<Option<i64>, Unwind> {
+        let step = |sh: &mut Shell,
+                    e: &Option<crate::ast::ArithText>,
+                    empty: i64|
+         -> Result<Option<i64>, Unwind> {
             let Some(e) = e else { return Ok(Some(empty)) };
             sh.at_line(line);
             sh.trace_arith(&e.word)?;
@@ -255,7 +270,9 @@ impl Shell {
                 let menu = self.select_menu(items);
                 self.write_err(&menu);
             }
-            let ps3 = self.get(b"PS3").map_or_else(|| b"#? ".to_vec(), |t| t.to_vec());
+            let ps3 = self
+                .get(b"PS3")
+                .map_or_else(|| b"#? ".to_vec(), |t| t.to_vec());
             self.write_err(&ps3);
             let Some(line) = self.read_line(0) else {
                 self.write_err(b"\n");
@@ -283,15 +300,29 @@ impl Shell {
 
     /// The menu in as many columns as fit.
     fn select_menu(&mut self, items: &[Vec<u8>]) -> Vec<u8> {
-        let columns = self.get(b"COLUMNS").and_then(|t| crate::strs::parse_int(&t)).filter(|n| *n > 0).unwrap_or(80) as usize;
+        let columns = self
+            .get(b"COLUMNS")
+            .and_then(|t| crate::strs::parse_int(&t))
+            .filter(|n| *n > 0)
+            .unwrap_or(80) as usize;
         let digits = items.len().to_string().len();
-        let widest = items.iter().map(|i| crate::strs::count_chars(i)).max().unwrap_or(0) + digits + 2;
+        let widest = items
+            .iter()
+            .map(|i| crate::strs::count_chars(i))
+            .max()
+            .unwrap_or(0)
+            + digits
+            + 2;
         let mut out = Vec::new();
         let cols = (columns / (widest + 2)).max(1);
         let rows = items.len().div_ceil(cols);
         let cols = items.len().div_ceil(rows);
         // One column as long as everything fits on twenty lines or so, as bash does when rows equal items.
-        let (rows, cols) = if rows == 1 { (items.len(), 1) } else { (rows, cols) };
+        let (rows, cols) = if rows == 1 {
+            (items.len(), 1)
+        } else {
+            (rows, cols)
+        };
         for r in 0..rows {
             for c in 0..cols {
                 let i = c * rows + r;
@@ -316,14 +347,21 @@ impl Shell {
             self.error([name.as_slice(), b": readonly function"].concat());
             return Ok(self.done(1));
         }
-        if name.iter().any(|b| matches!(b, b'$' | b'<' | b'>' | b'&' | b'\'' | b'"' | b'`')) {
+        if name
+            .iter()
+            .any(|b| matches!(b, b'$' | b'<' | b'>' | b'&' | b'\'' | b'"' | b'`'))
+        {
             self.error([b"`", name.as_slice(), b"': not a valid identifier"].concat());
             return Ok(self.done(1));
         }
         if def.file.borrow().is_empty() {
             *def.file.borrow_mut() = self.source_name().into();
         }
-        let attrs = if self.opt(opts::ALLEXPORT) { crate::vars::EXPORT } else { 0 };
+        let attrs = if self.opt(opts::ALLEXPORT) {
+            crate::vars::EXPORT
+        } else {
+            0
+        };
         Rc::make_mut(&mut self.st.funcs).insert(name, (def.clone(), attrs));
         self.st.status = 0;
         Ok(0)

@@ -29,7 +29,9 @@ impl Shell {
             CondExpr::Word(w) => {
                 let text = self.expand_single(w)?;
                 if self.opt(opts::XTRACE) {
-                    self.trace_text(&[b"[[ -n ", &crate::strs::quote_if_needed(&text)[..], b" ]]"].concat())?;
+                    self.trace_text(
+                        &[b"[[ -n ", &crate::strs::quote_if_needed(&text)[..], b" ]]"].concat(),
+                    )?;
                 }
                 Ok(i32::from(text.is_empty()))
             }
@@ -40,7 +42,16 @@ impl Shell {
                 }
                 let text = self.expand_single(w)?;
                 if self.opt(opts::XTRACE) {
-                    self.trace_text(&[b"[[ -", &[*op][..], b" ", &crate::strs::quote_if_needed(&text)[..], b" ]]"].concat())?;
+                    self.trace_text(
+                        &[
+                            b"[[ -",
+                            &[*op][..],
+                            b" ",
+                            &crate::strs::quote_if_needed(&text)[..],
+                            b" ]]",
+                        ]
+                        .concat(),
+                    )?;
                 }
                 Ok(i32::from(!self.test_unary(*op, &text)))
             }
@@ -52,7 +63,8 @@ impl Shell {
                         if self.opt(opts::XTRACE) {
                             self.trace_cond(op, &left, &pat)?;
                         }
-                        let yes = Pattern::new(&pat, true, self.shopt(opts::NOCASEMATCH)).matches(&left);
+                        let yes =
+                            Pattern::new(&pat, true, self.shopt(opts::NOCASEMATCH)).matches(&left);
                         Ok(i32::from(yes == (**op == *b"!=")))
                     }
                     b"=~" => {
@@ -67,7 +79,11 @@ impl Shell {
                         if self.opt(opts::XTRACE) {
                             self.trace_cond(op, &left, &right)?;
                         }
-                        Ok(i32::from(if **op == *b"<" { left >= right } else { left <= right }))
+                        Ok(i32::from(if **op == *b"<" {
+                            left >= right
+                        } else {
+                            left <= right
+                        }))
                     }
                     b"-eq" | b"-ne" | b"-lt" | b"-le" | b"-gt" | b"-ge" => {
                         let right = self.expand_single(b)?;
@@ -103,13 +119,15 @@ impl Shell {
         let compiled = match self.regexes.get(&key) {
             Some(r) => r.clone(),
             None => {
-                let made = crate::expand::regex::translate(re).map_err(str::to_string).and_then(|pattern| {
-                    regex::bytes::RegexBuilder::new(&pattern)
-                        .case_insensitive(nocase)
-                        .size_limit(4 << 20)
-                        .build()
-                        .map_err(|_| "invalid regular expression".to_string())
-                });
+                let made = crate::expand::regex::translate(re)
+                    .map_err(str::to_string)
+                    .and_then(|pattern| {
+                        regex::bytes::RegexBuilder::new(&pattern)
+                            .case_insensitive(nocase)
+                            .size_limit(4 << 20)
+                            .build()
+                            .map_err(|_| "invalid regular expression".to_string())
+                    });
                 match made {
                     Ok(r) => {
                         let r = Rc::new(r);
@@ -123,7 +141,14 @@ impl Shell {
                         if e.contains("not supported") {
                             self.error(format!("[[: {e}"));
                         }
-                        self.put(b"BASH_REMATCH", Var { val: Val::Arr(Rc::default()), attrs: 0, bare: false });
+                        self.put(
+                            b"BASH_REMATCH",
+                            Var {
+                                val: Val::Arr(Rc::default()),
+                                attrs: 0,
+                                bare: false,
+                            },
+                        );
                         return Ok(2);
                     }
                 }
@@ -134,11 +159,23 @@ impl Shell {
             Some(c) => c
                 .iter()
                 .enumerate()
-                .map(|(i, m)| (i as u64, Rc::new(m.map(|m| m.as_bytes().to_vec()).unwrap_or_default())))
+                .map(|(i, m)| {
+                    (
+                        i as u64,
+                        Rc::new(m.map(|m| m.as_bytes().to_vec()).unwrap_or_default()),
+                    )
+                })
                 .collect(),
             None => std::collections::BTreeMap::new(),
         };
-        self.put(b"BASH_REMATCH", Var { val: Val::Arr(Rc::new(groups)), attrs: 0, bare: false });
+        self.put(
+            b"BASH_REMATCH",
+            Var {
+                val: Val::Arr(Rc::new(groups)),
+                attrs: 0,
+                bare: false,
+            },
+        );
         Ok(i32::from(found.is_none()))
     }
 
@@ -148,8 +185,12 @@ impl Shell {
             b'n' => !arg.is_empty(),
             b'z' => arg.is_empty(),
             b'v' => self.test_set(arg),
-            b'R' => self.raw_var(arg).is_some_and(|v| v.has(crate::vars::NAMEREF) && v.scalar().is_some()),
-            b'o' => opts::SET.iter().any(|(n, _, bit)| n.as_bytes() == arg && self.opt(*bit)),
+            b'R' => self
+                .raw_var(arg)
+                .is_some_and(|v| v.has(crate::vars::NAMEREF) && v.scalar().is_some()),
+            b'o' => opts::SET
+                .iter()
+                .any(|(n, _, bit)| n.as_bytes() == arg && self.opt(*bit)),
             b't' => {
                 let n = crate::strs::parse_int(arg).and_then(|n| u32::try_from(n).ok());
                 n.and_then(|n| self.kernel_fd(n)).is_some_and(os::isatty)
@@ -157,7 +198,10 @@ impl Shell {
             b'h' | b'L' => os::lstat(arg).is_ok_and(|s| s.is_link()),
             _ => {
                 // The shell's own descriptors are asked for under their numbers.
-                let st = match arg.strip_prefix(b"/dev/fd/").and_then(crate::strs::parse_int) {
+                let st = match arg
+                    .strip_prefix(b"/dev/fd/")
+                    .and_then(crate::strs::parse_int)
+                {
                     Some(n) => match u32::try_from(n).ok().and_then(|n| self.kernel_fd(n)) {
                         Some(fd) => os::fstat(fd),
                         None => Err(os::Errno::NOENT),

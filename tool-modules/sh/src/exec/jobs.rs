@@ -7,6 +7,9 @@ use std::rc::Rc;
 impl Shell {
     /// Adds a job; its number.
     pub(crate) fn add_job(&mut self, mut job: Job) -> u32 {
+        if std::mem::take(&mut self.st.foreign_jobs) {
+            self.st.jobs = Rc::default();
+        }
         let jobs = Rc::make_mut(&mut self.st.jobs);
         let id = jobs.iter().map(|j| j.id).max().unwrap_or(0) + 1;
         job.id = id;
@@ -30,24 +33,32 @@ impl Shell {
 
     /// Looks which children have ended, without waiting.
     pub(crate) fn poll_jobs(&mut self) {
+        if self.st.foreign_jobs {
+            return;
+        }
         let running: Vec<u32> = self
             .st
             .jobs
             .iter()
-            .flat_map(|j| j.pids.iter().filter(|p| !j.ended.contains_key(p)).copied().collect::<Vec<_>>())
+            .flat_map(|j| {
+                j.pids
+                    .iter()
+                    .filter(|p| !j.ended.contains_key(p))
+                    .copied()
+                    .collect::<Vec<_>>()
+            })
             .collect();
         for pid in running {
             match os::wait(Some(pid), false) {
                 Ok(Some(e)) => self.note_end(e),
                 Ok(None) => {}
-                Err(_) => self.note_end(os::Ended { pid, status: 127, by_signal: false }),
+                Err(_) => self.note_end(os::Ended {
+                    pid,
+                    status: 127,
+                    by_signal: false,
+                }),
             }
         }
-    }
-
-    /// Forgets the jobs of a subshell that ends; they go on by themselves.
-    pub(crate) fn drop_jobs(&mut self) {
-        self.st.jobs = Rc::default();
     }
 
     /// Waits for a process of a job. `Err`: a trapped signal came first.
@@ -81,7 +92,10 @@ impl Shell {
 
     /// A pending signal that has a trap.
     pub(crate) fn trapped_pending(&self) -> Option<u32> {
-        self.pending.iter().copied().find(|s| self.st.traps.get(s).is_some_and(|a| !a.is_empty()))
+        self.pending
+            .iter()
+            .copied()
+            .find(|s| self.st.traps.get(s).is_some_and(|a| !a.is_empty()))
     }
 
     /// `%n`, `%%`, `%+`, `%-`, `%text`, `%?text`: the job's place in the table.
@@ -90,13 +104,18 @@ impl Shell {
         let s = spec.strip_prefix(b"%")?;
         match s {
             b"" | b"%" | b"+" => jobs.len().checked_sub(1),
-            b"-" => jobs.len().checked_sub(2).or_else(|| jobs.len().checked_sub(1)),
+            b"-" => jobs
+                .len()
+                .checked_sub(2)
+                .or_else(|| jobs.len().checked_sub(1)),
             _ => {
                 if let Some(n) = crate::strs::parse_int(s) {
                     return jobs.iter().position(|j| i64::from(j.id) == n);
                 }
                 if let Some(part) = s.strip_prefix(b"?") {
-                    return jobs.iter().position(|j| j.text.windows(part.len().max(1)).any(|w| w == part));
+                    return jobs
+                        .iter()
+                        .position(|j| j.text.windows(part.len().max(1)).any(|w| w == part));
                 }
                 jobs.iter().position(|j| j.text.starts_with(s))
             }

@@ -43,7 +43,11 @@ impl Shell {
     /// The builtin of that name, unless it was switched off.
     pub fn builtin(&self, name: &[u8]) -> Option<&'static Builtin> {
         let b = builtins::find(name)?;
-        if !self.st.disabled.is_empty() && self.st.disabled.iter().any(|d| d == name) { None } else { Some(b) }
+        if !self.st.disabled.is_empty() && self.st.disabled.iter().any(|d| d == name) {
+            None
+        } else {
+            Some(b)
+        }
     }
 
     /// The file that `$PATH` gives, remembered like bash's hash table.

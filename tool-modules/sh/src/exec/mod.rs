@@ -17,7 +17,7 @@ pub mod trap;
 use crate::ast::{Command, Item, Kind, List, Pipeline};
 use crate::opts;
 use crate::os;
-use crate::shell::{Ex, Shell, TRAP_ERR, Unwind};
+use crate::shell::{Ex, NEST_COMPOUND, Shell, TRAP_ERR, Unwind};
 
 impl Shell {
     /// Runs commands in order. The status of the last.
@@ -98,8 +98,10 @@ impl Shell {
         if status != 0 && !p.negate && self.no_errexit == 0 {
             let counts = match p.cmds.as_slice() {
                 [one] => {
-                    matches!(one.kind, Kind::Simple(_) | Kind::Subshell(_) | Kind::Arith(_) | Kind::Cond(_))
-                        || std::mem::take(&mut self.redirect_failed)
+                    matches!(
+                        one.kind,
+                        Kind::Simple(_) | Kind::Subshell(_) | Kind::Arith(_) | Kind::Cond(_)
+                    ) || std::mem::take(&mut self.redirect_failed)
                 }
                 _ => true,
             };
@@ -112,7 +114,10 @@ impl Shell {
 
     /// A command failed where that counts: the ERR trap, and `set -e`.
     fn failed_if(&mut self, status: i32, trap: bool) -> Result<(), Unwind> {
-        if trap && self.st.traps.contains_key(&TRAP_ERR) && (self.st.frames.is_empty() || self.opt(opts::ERRTRACE) || self.err_here()) {
+        if trap
+            && self.st.traps.contains_key(&TRAP_ERR)
+            && (self.st.frames.is_empty() || self.opt(opts::ERRTRACE) || self.err_here())
+        {
             self.run_trap(TRAP_ERR)?;
             self.st.status = status;
         }
@@ -155,6 +160,13 @@ impl Shell {
             self.at_line(cmd.line);
             return self.define_function(def);
         }
+        self.nest += NEST_COMPOUND;
+        let result = self.run_compound(cmd);
+        self.nest -= NEST_COMPOUND;
+        result
+    }
+
+    fn run_compound(&mut self, cmd: &Command) -> Ex {
         if cmd.redirs.is_empty() {
             return self.run_kind(cmd);
         }

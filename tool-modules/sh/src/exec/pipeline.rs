@@ -34,8 +34,12 @@ impl Shell {
         // A process that writes into a capture needs us to read; then we cannot also be a stage
         // that may block. Only the last stage, and only if nobody else holds a capture, may.
         let capture_out = matches!(self.st.fds.get(1), Some(Target::Capture(_)));
-        let capture_other =
-            self.st.fds.entries().iter().any(|e| e.n != 1 && matches!(e.to, Target::Capture(_)));
+        let capture_other = self
+            .st
+            .fds
+            .entries()
+            .iter()
+            .any(|e| e.n != 1 && matches!(e.to, Target::Capture(_)));
         if let Some(i) = in_place
             && (capture_other || (capture_out && i != last))
         {
@@ -115,7 +119,7 @@ impl Shell {
             } else {
                 self.in_subshell(move |sh| {
                     sh.st.fds = fds;
-                    sh.run_command(cmd)
+                    sh.run_stage(cmd)
                 })
             };
             if let Some(s) = statuses.get_mut(i) {
@@ -145,21 +149,32 @@ impl Shell {
 
     /// A plain command that names a program, as far as can be seen before expansion.
     fn is_program(&self, cmd: &Command) -> bool {
-        let Kind::Simple(s) = &cmd.kind else { return false };
-        let Some(first) = s.words.first() else { return false };
+        let Kind::Simple(s) = &cmd.kind else {
+            return false;
+        };
+        let Some(first) = s.words.first() else {
+            return false;
+        };
         match first.as_lit() {
             Some(name) => !self.st.funcs.contains_key(name) && self.builtin(name).is_none(),
-            None => !first.parts.iter().all(|p| matches!(p, crate::ast::Part::Quoted(_) | crate::ast::Part::Lit(_))),
+            None => !first
+                .parts
+                .iter()
+                .all(|p| matches!(p, crate::ast::Part::Quoted(_) | crate::ast::Part::Lit(_))),
         }
     }
 
     /// `echo` or `printf` without redirections: ends by itself, soon.
     fn is_small(&self, cmd: Option<&Command>) -> bool {
         let Some(cmd) = cmd else { return false };
-        let Kind::Simple(s) = &cmd.kind else { return false };
+        let Kind::Simple(s) = &cmd.kind else {
+            return false;
+        };
         cmd.redirs.is_empty()
             && s.words.first().and_then(|w| w.as_lit()).is_some_and(|n| {
-                matches!(n, b"echo" | b"printf") && !self.st.funcs.contains_key(n) && self.builtin(n).is_some()
+                matches!(n, b"echo" | b"printf")
+                    && !self.st.funcs.contains_key(n)
+                    && self.builtin(n).is_some()
             })
     }
 
@@ -169,13 +184,19 @@ impl Shell {
         let target = Target::Capture(capture.clone());
         let status = self.in_subshell(|sh| {
             sh.st.fds.set(1, Some(target));
-            sh.run_command(cmd)
+            sh.run_stage(cmd)
         });
         let text = std::mem::take(&mut *capture.data.borrow_mut());
         (status, text)
     }
 
-    fn start_writer(&mut self, text: Vec<u8>, status: i32, fds: Table, pumps: &mut Vec<Pump>) -> Stage {
+    fn start_writer(
+        &mut self,
+        text: Vec<u8>,
+        status: i32,
+        fds: Table,
+        pumps: &mut Vec<Pump>,
+    ) -> Stage {
         let blob = super::state::writer_blob(text, status);
         let saved = std::mem::replace(&mut self.st.fds, fds);
         let r = self.start_shell(&blob);
@@ -197,7 +218,12 @@ impl Shell {
     }
 
     /// Starts a stage as a process: the program itself, or a shell that runs the command.
-    fn start_stage(&mut self, cmd: &Command, fds: Table, pumps: &mut Vec<Pump>) -> Result<Stage, Unwind> {
+    fn start_stage(
+        &mut self,
+        cmd: &Command,
+        fds: Table,
+        pumps: &mut Vec<Pump>,
+    ) -> Result<Stage, Unwind> {
         if self.is_program(cmd)
             && let Kind::Simple(s) = &cmd.kind
         {
@@ -227,7 +253,11 @@ impl Shell {
     ) -> Result<Option<Stage>, Unwind> {
         if s.words.first().is_some_and(|w| w.as_lit().is_none()) {
             // Which command it is shows only now; a second expansion must not happen.
-            let first = s.words.first().map(std::slice::from_ref).unwrap_or_default();
+            let first = s
+                .words
+                .first()
+                .map(std::slice::from_ref)
+                .unwrap_or_default();
             let simple_params = first.iter().all(|w| {
                 w.parts.iter().all(|p| {
                     matches!(p, crate::ast::Part::Param(q) if matches!(q.op, crate::ast::Op::None))
@@ -251,7 +281,9 @@ impl Shell {
         if !self.redirect(&cmd.redirs, &mut Vec::new())? {
             return Ok(Some(Stage::Status(1)));
         }
-        let Some(name) = args.first() else { return Ok(Some(Stage::Status(0))) };
+        let Some(name) = args.first() else {
+            return Ok(Some(Stage::Status(0)));
+        };
         let path = match self.lookup(name) {
             Found::External(p) => p,
             _ => {
@@ -266,7 +298,9 @@ impl Shell {
                 Ok(Some(Stage::Pid(pid)))
             }
             Err(Errno::NOEXEC) => Ok(None),
-            Err(e) => Ok(Some(Stage::Status(self.start_failed(&path, &args, &env, e)))),
+            Err(e) => Ok(Some(Stage::Status(
+                self.start_failed(&path, &args, &env, e),
+            ))),
         }
     }
 
@@ -285,7 +319,12 @@ impl Shell {
     pub(crate) fn start_list(&mut self, list: &Rc<List>, fds: Table) -> Option<u32> {
         let mut pumps = Vec::new();
         let single = match list.0.as_slice() {
-            [item] if item.rest.is_empty() && !item.background && !item.first.negate && item.first.timed.is_none() => {
+            [item]
+                if item.rest.is_empty()
+                    && !item.background
+                    && !item.first.negate
+                    && item.first.timed.is_none() =>
+            {
                 match item.first.cmds.as_slice() {
                     [cmd] if self.is_program(cmd) => Some(cmd),
                     _ => None,
@@ -323,7 +362,14 @@ impl Shell {
     pub(super) fn background(&mut self, item: &Item) -> Ex {
         let mut base = self.st.fds.clone();
         if !self.opt(opts::MONITOR) {
-            let null = os::open(b"/dev/null", os::OpenHow { read: true, ..os::OpenHow::default() }, 0);
+            let null = os::open(
+                b"/dev/null",
+                os::OpenHow {
+                    read: true,
+                    ..os::OpenHow::default()
+                },
+                0,
+            );
             if let Ok(fd) = null {
                 base.set(0, Some(Shell::own(fd)));
             }
@@ -331,7 +377,11 @@ impl Shell {
         let mut pids = Vec::new();
         let mut ended = HashMap::new();
         let mut pumps = Vec::new();
-        if item.rest.is_empty() && !item.first.negate && item.first.timed.is_none() && !item.first.cmds.is_empty() {
+        if item.rest.is_empty()
+            && !item.first.negate
+            && item.first.timed.is_none()
+            && !item.first.cmds.is_empty()
+        {
             let last = item.first.cmds.len() - 1;
             let mut input: Option<Target> = None;
             for (i, cmd) in item.first.cmds.iter().enumerate() {
@@ -378,7 +428,15 @@ impl Shell {
         self.keep_pumps(pumps);
         let last = pids.last().copied();
         let text = crate::print::item(item);
-        let id = self.add_job(Job { id: 0, pids, ended, text, noted: false, nohup: false, coproc: None });
+        let id = self.add_job(Job {
+            id: 0,
+            pids,
+            ended,
+            text,
+            noted: false,
+            nohup: false,
+            coproc: None,
+        });
         self.st.last_bg = last;
         if self.opt(opts::INTERACTIVE)
             && let Some(pid) = last
@@ -421,14 +479,25 @@ impl Shell {
                 self.next_fake_pid
             }
         };
-        self.set(&[name.as_slice(), b"_PID"].concat(), pid.to_string().into_bytes())?;
+        self.set(
+            &[name.as_slice(), b"_PID"].concat(),
+            pid.to_string().into_bytes(),
+        )?;
         self.st.last_bg = Some(pid);
         let mut ended = HashMap::new();
         if let Stage::Status(s) = stage {
             ended.insert(pid, s);
         }
         let text = [b"coproc ", name.as_slice()].concat();
-        self.add_job(Job { id: 0, pids: vec![pid], ended, text, noted: false, nohup: false, coproc: Some(name) });
+        self.add_job(Job {
+            id: 0,
+            pids: vec![pid],
+            ended,
+            text,
+            noted: false,
+            nohup: false,
+            coproc: Some(name),
+        });
         Ok(self.done(0))
     }
 }

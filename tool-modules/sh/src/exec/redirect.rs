@@ -19,7 +19,11 @@ enum Dup {
 
 impl Shell {
     /// Performs redirections in order. `false`: one failed, and was reported.
-    pub(crate) fn redirect(&mut self, redirs: &[Redirect], _undo: &mut Vec<u32>) -> Result<bool, Unwind> {
+    pub(crate) fn redirect(
+        &mut self,
+        redirs: &[Redirect],
+        _undo: &mut Vec<u32>,
+    ) -> Result<bool, Unwind> {
         for r in redirs {
             if !self.redirect_one(r)? {
                 return Ok(false);
@@ -30,10 +34,28 @@ impl Shell {
 
     fn redirect_one(&mut self, r: &Redirect) -> Result<bool, Unwind> {
         let (read, write, create, append) = (
-            OpenHow { read: true, ..OpenHow::default() },
-            OpenHow { write: true, create: true, truncate: true, ..OpenHow::default() },
-            OpenHow { read: true, write: true, create: true, ..OpenHow::default() },
-            OpenHow { write: true, create: true, append: true, ..OpenHow::default() },
+            OpenHow {
+                read: true,
+                ..OpenHow::default()
+            },
+            OpenHow {
+                write: true,
+                create: true,
+                truncate: true,
+                ..OpenHow::default()
+            },
+            OpenHow {
+                read: true,
+                write: true,
+                create: true,
+                ..OpenHow::default()
+            },
+            OpenHow {
+                write: true,
+                create: true,
+                append: true,
+                ..OpenHow::default()
+            },
         );
         let (target, default) = match &r.op {
             RedirOp::Read(w) => (self.open_word(w, read, false)?, 0),
@@ -55,20 +77,32 @@ impl Shell {
             }
             RedirOp::Here(h) => {
                 let h = h.borrow().clone();
-                let text = if h.quoted { h.text.to_vec() } else { self.expand_quoted(&h.body)? };
+                let text = if h.quoted {
+                    h.text.to_vec()
+                } else {
+                    self.expand_quoted(&h.body)?
+                };
                 (self.here(&text)?, 0)
             }
             RedirOp::DupIn(w) => return self.dup(r, w, 0),
             RedirOp::DupOut(w) => return self.dup(r, w, 1),
         };
-        let Some(target) = target else { return Ok(false) };
-        let Some(n) = self.redirect_number(r.fd.as_ref(), default)? else { return Ok(false) };
+        let Some(target) = target else {
+            return Ok(false);
+        };
+        let Some(n) = self.redirect_number(r.fd.as_ref(), default)? else {
+            return Ok(false);
+        };
         self.st.fds.set(n, Some(target));
         Ok(true)
     }
 
     /// The descriptor that a redirection is about; for `{var}` a fresh one.
-    fn redirect_number(&mut self, fd: Option<&RedirFd>, default: u32) -> Result<Option<u32>, Unwind> {
+    fn redirect_number(
+        &mut self,
+        fd: Option<&RedirFd>,
+        default: u32,
+    ) -> Result<Option<u32>, Unwind> {
         match fd {
             None => Ok(Some(default)),
             Some(RedirFd::Num(n)) => Ok(Some(*n)),
@@ -93,7 +127,9 @@ impl Shell {
     }
 
     fn dup(&mut self, r: &Redirect, w: &Word, default: u32) -> Result<bool, Unwind> {
-        let Some(text) = self.redirect_word(w)? else { return Ok(false) };
+        let Some(text) = self.redirect_word(w)? else {
+            return Ok(false);
+        };
         let what = if text == b"-" {
             Dup::Close
         } else if let Some(n) = text.strip_suffix(b"-").and_then(number) {
@@ -137,7 +173,9 @@ impl Shell {
                     self.error(format!("{from}: Bad file descriptor"));
                     return Ok(false);
                 };
-                let Some(n) = self.redirect_number(r.fd.as_ref(), default)? else { return Ok(false) };
+                let Some(n) = self.redirect_number(r.fd.as_ref(), default)? else {
+                    return Ok(false);
+                };
                 self.st.fds.set(n, Some(target));
                 if matches!(what, Dup::Move(_)) && from != n {
                     self.st.fds.set(from, None);
@@ -150,8 +188,15 @@ impl Shell {
                     self.error([shown.as_slice(), b": ambiguous redirect"].concat());
                     return Ok(false);
                 }
-                let how = OpenHow { write: true, create: true, truncate: true, ..OpenHow::default() };
-                let Some(t) = self.open_path(&path, how, true) else { return Ok(false) };
+                let how = OpenHow {
+                    write: true,
+                    create: true,
+                    truncate: true,
+                    ..OpenHow::default()
+                };
+                let Some(t) = self.open_path(&path, how, true) else {
+                    return Ok(false);
+                };
                 self.st.fds.set(1, Some(t.clone()));
                 self.st.fds.set(2, Some(t));
                 Ok(true)
@@ -174,12 +219,19 @@ impl Shell {
     }
 
     fn open_word(&mut self, w: &Word, how: OpenHow, guard: bool) -> Result<Option<Target>, Unwind> {
-        let Some(path) = self.redirect_word(w)? else { return Ok(None) };
+        let Some(path) = self.redirect_word(w)? else {
+            return Ok(None);
+        };
         Ok(self.open_path(&path, how, guard))
     }
 
     /// Opens a file for a redirection; the error is reported.
-    pub(crate) fn open_path(&mut self, path: &[u8], mut how: OpenHow, guard: bool) -> Option<Target> {
+    pub(crate) fn open_path(
+        &mut self,
+        path: &[u8],
+        mut how: OpenHow,
+        guard: bool,
+    ) -> Option<Target> {
         if let Some(n) = own_descriptor(path) {
             if let Some(t) = self.st.fds.get(n) {
                 return Some(t.clone());
@@ -235,11 +287,23 @@ impl Shell {
             };
         }
         let path = format!("/tmp/.sh-here-{}-{:08x}", os::getpid(), os::random()).into_bytes();
-        let how = OpenHow { write: true, create: true, exclusive: true, ..OpenHow::default() };
+        let how = OpenHow {
+            write: true,
+            create: true,
+            exclusive: true,
+            ..OpenHow::default()
+        };
         let made = os::open(&path, how, 0o600).and_then(|w| {
             let done = write_all(w, text);
             os::close(w);
-            let r = os::open(&path, OpenHow { read: true, ..OpenHow::default() }, 0);
+            let r = os::open(
+                &path,
+                OpenHow {
+                    read: true,
+                    ..OpenHow::default()
+                },
+                0,
+            );
             let _ = os::unlink(&path);
             done.and(r)
         });
@@ -288,4 +352,3 @@ fn number(text: &[u8]) -> Option<u32> {
     }
     parse_int(text).and_then(|n| u32::try_from(n).ok())
 }
-

@@ -1,13 +1,13 @@
 //! Simple commands.
 
 use super::lookup::Found;
+use crate::access::Kind;
 use crate::ast::{Assign, AssignValue, Command, Elem, Simple};
 use crate::builtins;
 use crate::opts;
 use crate::os;
 use crate::shell::{Ex, Shell, Unwind};
 use crate::vars::{Assoc, EXPORT, Val, Var};
-use crate::access::Kind;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -58,7 +58,8 @@ impl Shell {
                     if let Some(f) = saved {
                         self.st.fds = f;
                     }
-                    let special = args.first().is_some_and(|n| builtins::is_special(n)) && self.opt(opts::POSIX);
+                    let special = args.first().is_some_and(|n| builtins::is_special(n))
+                        && self.opt(opts::POSIX);
                     self.done(1);
                     return if special { Err(Unwind::Exit) } else { Ok(1) };
                 }
@@ -116,7 +117,10 @@ impl Shell {
                         }
                         AssignValue::Array(_) => {
                             pending.push((out.len(), a.clone()));
-                            out.push([&*a.name, if a.append { &b"+=("[..] } else { &b"=("[..] }].concat());
+                            out.push(
+                                [&*a.name, if a.append { &b"+=("[..] } else { &b"=("[..] }]
+                                    .concat(),
+                            );
                         }
                     }
                 }
@@ -127,14 +131,19 @@ impl Shell {
     }
 
     fn is_declaration(&self, s: &Simple) -> bool {
-        s.words.iter().find_map(|w| match w.as_lit() {
-            Some(b"command" | b"builtin") => None,
-            other => Some(other),
-        })
-        .flatten()
-        .is_some_and(|w| {
-            matches!(w, b"declare" | b"typeset" | b"local" | b"export" | b"readonly" | b"alias")
-        })
+        s.words
+            .iter()
+            .find_map(|w| match w.as_lit() {
+                Some(b"command" | b"builtin") => None,
+                other => Some(other),
+            })
+            .flatten()
+            .is_some_and(|w| {
+                matches!(
+                    w,
+                    b"declare" | b"typeset" | b"local" | b"export" | b"readonly" | b"alias"
+                )
+            })
     }
 
     /// A command of assignments and redirections only.
@@ -191,8 +200,16 @@ impl Shell {
     }
 
     /// `name=( … )`.
-    pub(crate) fn assign_array(&mut self, name: &[u8], elems: &[Elem], append: bool, assoc: bool) -> Result<(), Unwind> {
-        let Some(target) = self.resolve(name) else { return Ok(()) };
+    pub(crate) fn assign_array(
+        &mut self,
+        name: &[u8],
+        elems: &[Elem],
+        append: bool,
+        assoc: bool,
+    ) -> Result<(), Unwind> {
+        let Some(target) = self.resolve(name) else {
+            return Ok(());
+        };
         if crate::access::split_subscript(&target).is_some() {
             self.error([b"`", target.as_slice(), b"': not a valid identifier"].concat());
             return Err(self.abort(1));
@@ -215,7 +232,10 @@ impl Shell {
         }
         self.check_writable(&target)?;
         let attrs = self.raw_var(&target).map_or(0, |v| v.attrs);
-        if matches!(target.as_slice(), b"DIRSTACK" | b"GROUPS" | b"PIPESTATUS" | b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO") {
+        if matches!(
+            target.as_slice(),
+            b"DIRSTACK" | b"GROUPS" | b"PIPESTATUS" | b"FUNCNAME" | b"BASH_SOURCE" | b"BASH_LINENO"
+        ) {
             return Ok(());
         }
         if assoc {
@@ -241,13 +261,26 @@ impl Shell {
                     match key {
                         Some(k) => entries.push((k, value, add)),
                         None => {
-                            let m = [name, b": ", &value, b": must use subscript when assigning associative array"].concat();
+                            let m = [
+                                name,
+                                b": ",
+                                &value,
+                                b": must use subscript when assigning associative array",
+                            ]
+                            .concat();
                             self.error(m);
                         }
                     }
                 }
             }
-            self.put(&target, Var { val: Val::Assoc(start), attrs, bare: false });
+            self.put(
+                &target,
+                Var {
+                    val: Val::Assoc(start),
+                    attrs,
+                    bare: false,
+                },
+            );
             for (k, v, add) in entries {
                 if k.is_empty() {
                     self.error([name, b": bad array subscript"].concat());
@@ -276,11 +309,25 @@ impl Shell {
                 map.insert(next, Rc::new(v));
                 next += 1;
             }
-            self.put(&target, Var { val: Val::Arr(Rc::new(map)), attrs, bare: false });
+            self.put(
+                &target,
+                Var {
+                    val: Val::Arr(Rc::new(map)),
+                    attrs,
+                    bare: false,
+                },
+            );
             return Ok(());
         }
         let mut next = start.keys().next_back().map_or(0, |k| *k as i64 + 1);
-        self.put(&target, Var { val: Val::Arr(Rc::new(start)), attrs, bare: false });
+        self.put(
+            &target,
+            Var {
+                val: Val::Arr(Rc::new(start)),
+                attrs,
+                bare: false,
+            },
+        );
         for (k, v, add) in items {
             let index = match k {
                 Some(k) => match self.arith_value(&k) {
@@ -296,7 +343,13 @@ impl Shell {
         Ok(())
     }
 
-    fn assign_key(&mut self, name: &[u8], key: Vec<u8>, value: Vec<u8>, append: bool) -> Result<(), Unwind> {
+    fn assign_key(
+        &mut self,
+        name: &[u8],
+        key: Vec<u8>,
+        value: Vec<u8>,
+        append: bool,
+    ) -> Result<(), Unwind> {
         // Quoting must not be taken off a second time, so the element is set directly.
         let attrs = self.raw_var(name).map_or(0, |v| v.attrs);
         if attrs & !EXPORT != 0 {
@@ -305,10 +358,17 @@ impl Shell {
             quoted.push(b'\'');
             return self.assign_elem(name, &quoted, value, append);
         }
-        let old = if append { self.get_elem_key(name, &key) } else { None };
+        let old = if append {
+            self.get_elem_key(name, &key)
+        } else {
+            None
+        };
         let mut text = old.map(|t| t.to_vec()).unwrap_or_default();
         text.extend_from_slice(&value);
-        if let Some(Var { val: Val::Assoc(a), .. }) = self.vars_mut().get_mut(name) {
+        if let Some(Var {
+            val: Val::Assoc(a), ..
+        }) = self.vars_mut().get_mut(name)
+        {
             Rc::make_mut(a).set(key, Rc::new(text));
         }
         Ok(())
@@ -316,7 +376,9 @@ impl Shell {
 
     /// Runs a command whose words are expanded and whose redirections are in place.
     fn run_args(&mut self, cmd: &Command, s: &Simple, args: Vec<Vec<u8>>) -> Ex {
-        let Some(name) = args.first().cloned() else { return Ok(0) };
+        let Some(name) = args.first().cloned() else {
+            return Ok(0);
+        };
         let found = self.lookup(&name);
         match found {
             Found::Function(def) => {
@@ -375,7 +437,10 @@ impl Shell {
     }
 
     /// `x=1 command` for a function or builtin: what the assignments hid.
-    pub(crate) fn temporary_env(&mut self, assigns: &[Assign]) -> Result<crate::vars::Saved, Unwind> {
+    pub(crate) fn temporary_env(
+        &mut self,
+        assigns: &[Assign],
+    ) -> Result<crate::vars::Saved, Unwind> {
         let mut saved: crate::vars::Saved = Vec::new();
         for a in assigns {
             let AssignValue::Word(w) = &a.value else {
@@ -403,7 +468,11 @@ impl Shell {
             }
             saved.push((name.as_slice().into(), old.clone()));
             let value = if a.append {
-                let mut t = old.as_ref().and_then(Var::scalar).map(|t| t.to_vec()).unwrap_or_default();
+                let mut t = old
+                    .as_ref()
+                    .and_then(Var::scalar)
+                    .map(|t| t.to_vec())
+                    .unwrap_or_default();
                 t.extend_from_slice(&value);
                 t
             } else {
@@ -414,7 +483,14 @@ impl Shell {
             if special {
                 let _ = self.assign(&name, value.clone(), false);
             }
-            self.put(&name, Var { val: Val::Str(Rc::new(value)), attrs: EXPORT, bare: false });
+            self.put(
+                &name,
+                Var {
+                    val: Val::Str(Rc::new(value)),
+                    attrs: EXPORT,
+                    bare: false,
+                },
+            );
             if name == b"PATH" {
                 self.st.hash = Rc::default();
             }
@@ -445,7 +521,13 @@ impl Shell {
     }
 
     /// Says why a program could not be started; the status.
-    pub(crate) fn start_failed(&mut self, path: &[u8], args: &[Vec<u8>], env: &[Vec<u8>], e: os::Errno) -> i32 {
+    pub(crate) fn start_failed(
+        &mut self,
+        path: &[u8],
+        args: &[Vec<u8>],
+        env: &[Vec<u8>],
+        e: os::Errno,
+    ) -> i32 {
         let name = args.first().cloned().unwrap_or_default();
         if e == os::Errno::NOENT && !name.contains(&b'/') {
             self.error([name.as_slice(), b": command not found"].concat());
@@ -455,7 +537,11 @@ impl Shell {
             // A text file without `#!`: run it as a script of ours.
             return self.run_script_file(path, args, env);
         }
-        let text = if os::stat(path).is_ok_and(|s| s.is_dir()) { os::Errno::ISDIR.text() } else { e.text() };
+        let text = if os::stat(path).is_ok_and(|s| s.is_dir()) {
+            os::Errno::ISDIR.text()
+        } else {
+            e.text()
+        };
         self.error([name.as_slice(), b": ", text.as_bytes()].concat());
         if e == os::Errno::NOENT { 127 } else { 126 }
     }
@@ -479,4 +565,3 @@ impl Shell {
         }
     }
 }
-

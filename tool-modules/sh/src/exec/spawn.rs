@@ -38,7 +38,12 @@ impl Shell {
     }
 
     /// Starts a program with the shell's descriptors.
-    pub(crate) fn start(&mut self, path: &[u8], args: &[Vec<u8>], env: &[Vec<u8>]) -> Result<(u32, Vec<Pump>), Errno> {
+    pub(crate) fn start(
+        &mut self,
+        path: &[u8],
+        args: &[Vec<u8>],
+        env: &[Vec<u8>],
+    ) -> Result<(u32, Vec<Pump>), Errno> {
         let (fds, writers, pumps) = self.child_fds()?;
         let mut full;
         let env = if args.first().is_some_and(|a| a.as_slice() != path) || path.contains(&b'/') {
@@ -48,7 +53,13 @@ impl Shell {
         } else {
             env
         };
-        let pid = os::spawn(&Spawn { program: path, argv: args, env, fds: &fds, blob: b"" })?;
+        let pid = os::spawn(&Spawn {
+            program: path,
+            argv: args,
+            env,
+            fds: &fds,
+            blob: b"",
+        })?;
         drop(writers);
         Ok((pid, pumps))
     }
@@ -58,7 +69,13 @@ impl Shell {
         let (fds, writers, pumps) = self.child_fds()?;
         let env = self.environment();
         let argv = [self.st.arg0.to_vec()];
-        let pid = os::spawn_self(&Spawn { program: b"sh", argv: &argv, env: &env, fds: &fds, blob })?;
+        let pid = os::spawn_self(&Spawn {
+            program: b"sh",
+            argv: &argv,
+            env: &env,
+            fds: &fds,
+            blob,
+        })?;
         drop(writers);
         Ok((pid, pumps))
     }
@@ -72,10 +89,12 @@ impl Shell {
                 // Several at once: a writer must not block on one while we wait for another.
                 let mut open = pumps;
                 while !open.is_empty() {
-                    open.retain(|(fd, capture)| match os::wait_readable(fd.0, Some(1_000_000)) {
-                        Ok(false) => true,
-                        _ => read_some(fd.0, capture),
-                    });
+                    open.retain(
+                        |(fd, capture)| match os::wait_readable(fd.0, Some(1_000_000)) {
+                            Ok(false) => true,
+                            _ => read_some(fd.0, capture),
+                        },
+                    );
                 }
             }
         }
@@ -165,7 +184,12 @@ impl Shell {
     }
 
     /// A file that is no program: runs it as a script.
-    pub(crate) fn run_script_file(&mut self, path: &[u8], args: &[Vec<u8>], env: &[Vec<u8>]) -> i32 {
+    pub(crate) fn run_script_file(
+        &mut self,
+        path: &[u8],
+        args: &[Vec<u8>],
+        env: &[Vec<u8>],
+    ) -> i32 {
         let mut argv = vec![b"bash".to_vec(), path.to_vec()];
         argv.extend(args.iter().skip(1).cloned());
         let fds = match self.child_fds() {
@@ -175,7 +199,13 @@ impl Shell {
                 return 126;
             }
         };
-        let started = os::spawn_self(&Spawn { program: b"sh", argv: &argv, env, fds: &fds.0, blob: b"" });
+        let started = os::spawn_self(&Spawn {
+            program: b"sh",
+            argv: &argv,
+            env,
+            fds: &fds.0,
+            blob: b"",
+        });
         drop(fds.1);
         match started {
             Ok(pid) => {

@@ -67,7 +67,11 @@ struct Blob {
 pub(crate) fn writer_blob(text: Vec<u8>, status: i32) -> Vec<u8> {
     let mut state = Portable::default();
     state.fds = vec![0, 1, 2];
-    postcard::to_stdvec(&Blob { state, work: Work::Write(text, status) }).unwrap_or_default()
+    postcard::to_stdvec(&Blob {
+        state,
+        work: Work::Write(text, status),
+    })
+    .unwrap_or_default()
 }
 
 impl Shell {
@@ -75,9 +79,21 @@ impl Shell {
     pub(crate) fn blob(&mut self, work: Work) -> Option<Vec<u8>> {
         let st = &self.st;
         let state = Portable {
-            vars: st.vars.iter().map(|(k, v)| (k.to_vec(), v.clone())).collect(),
-            funcs: st.funcs.iter().map(|(k, (d, a))| (k.clone(), d.clone(), *a)).collect(),
-            aliases: st.aliases.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            vars: st
+                .vars
+                .iter()
+                .map(|(k, v)| (k.to_vec(), v.clone()))
+                .collect(),
+            funcs: st
+                .funcs
+                .iter()
+                .map(|(k, (d, a))| (k.clone(), d.clone(), *a))
+                .collect(),
+            aliases: st
+                .aliases
+                .iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
             opts: st.opts,
             shopts: st.shopts,
             traps: (*st.traps).clone(),
@@ -102,7 +118,11 @@ impl Shell {
             seconds_base: st.seconds_base,
             started_ns: self.started_ns,
             level: st.level,
-            hash: st.hash.iter().map(|(k, (p, _))| (k.clone(), p.clone())).collect(),
+            hash: st
+                .hash
+                .iter()
+                .map(|(k, (p, _))| (k.clone(), p.clone()))
+                .collect(),
             disabled: (*st.disabled).clone(),
             pid: self.pid,
             mode: match self.mode {
@@ -127,7 +147,10 @@ impl Shell {
         self.child = true;
         let mut fds = Table::default();
         for n in &s.fds {
-            fds.set(*n, Some(Target::Kernel(Rc::new(Kernel(os::inherited(*n), true)))));
+            fds.set(
+                *n,
+                Some(Target::Kernel(Rc::new(Kernel(os::inherited(*n), true)))),
+            );
         }
         self.st.fds = fds;
         if let Work::Write(text, status) = &blob.work {
@@ -163,7 +186,11 @@ impl Shell {
         st.last_arg = Rc::new(s.last_arg);
         st.dirs = Rc::new(s.dirs);
         // Each process has numbers of its own, as after a fork.
-        st.random = if s.random == 0 { 0 } else { s.random ^ os::getpid().wrapping_mul(0x9e37_79b9) };
+        st.random = if s.random == 0 {
+            0
+        } else {
+            s.random ^ os::getpid().wrapping_mul(0x9e37_79b9)
+        };
         st.seconds_base = s.seconds_base;
         self.started_ns = s.started_ns;
         st.level = s.level;
@@ -181,7 +208,7 @@ impl Shell {
         self.enter_subshell();
         // A signal that the parent ignored stays ignored; the kernel handed that on already.
         let result: Ex = match blob.work {
-            Work::Command(cmd) => self.run_work(&cmd),
+            Work::Command(cmd) => self.run_stage(&cmd),
             Work::List(list) => self.run_list(&list),
             Work::Write(..) => Ok(0),
         };
@@ -189,15 +216,23 @@ impl Shell {
         self.exit_trap(status)
     }
 
-    /// The command of a stage: for `( … )` this process already is the subshell.
-    fn run_work(&mut self, cmd: &Command) -> Ex {
+    /// The command of a stage: for `( … )` the stage already is the subshell, and a plain
+    /// command does not count as one for `BASH_SUBSHELL`.
+    pub(crate) fn run_stage(&mut self, cmd: &Command) -> Ex {
         if let crate::ast::Kind::Subshell(list) = &cmd.kind {
             if !cmd.redirs.is_empty() && !self.redirect(&cmd.redirs, &mut Vec::new())? {
                 return Ok(1);
             }
             return self.run_list(list);
         }
-        let p = crate::ast::Pipeline { negate: false, timed: None, cmds: vec![cmd.clone()] };
+        if let crate::ast::Kind::Simple(_) = &cmd.kind {
+            self.st.level = self.st.level.saturating_sub(1);
+        }
+        let p = crate::ast::Pipeline {
+            negate: false,
+            timed: None,
+            cmds: vec![cmd.clone()],
+        };
         self.run_pipeline(&p)
     }
 }

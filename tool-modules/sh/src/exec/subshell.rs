@@ -16,7 +16,9 @@ use crate::ast::{CmdSub, Kind, List, RedirOp};
 use crate::fds::Target;
 use crate::opts;
 use crate::os;
-use crate::shell::{Ex, Shell, TRAP_DEBUG, TRAP_ERR, TRAP_EXIT, TRAP_RETURN, Unwind};
+use crate::shell::{
+    Ex, NEST_COMPOUND, Shell, TRAP_DEBUG, TRAP_ERR, TRAP_EXIT, TRAP_RETURN, Unwind,
+};
 use std::rc::Rc;
 
 impl Shell {
@@ -36,10 +38,11 @@ impl Shell {
         self.enter_subshell();
         self.next_fake_pid += 1;
         self.st.fake_pid = Some(self.next_fake_pid);
+        self.nest += NEST_COMPOUND;
         let result = f(self);
+        self.nest -= NEST_COMPOUND;
         let mut status = self.subshell_status(result);
         status = self.exit_trap(status);
-        self.drop_jobs();
         let traps = std::mem::replace(&mut self.st, saved).traps;
         self.restore_signals(&traps);
         self.env_cache = env;
@@ -64,7 +67,8 @@ impl Shell {
     /// What changes on entering a subshell, in place or in a process.
     pub(crate) fn enter_subshell(&mut self) {
         self.st.level += 1;
-        self.st.jobs = Rc::default();
+        // `jobs` still shows the parent's, but they are not ours to wait for.
+        self.st.foreign_jobs = true;
         self.st.loops = 0;
         self.st.opts &= !opts::MONITOR;
         self.mask_changed = None;
@@ -100,7 +104,9 @@ impl Shell {
 
     /// Runs the EXIT trap, if there is one. The status after it.
     pub(crate) fn exit_trap(&mut self, status: i32) -> i32 {
-        let Some(action) = self.st.traps.get(&TRAP_EXIT).cloned() else { return status };
+        let Some(action) = self.st.traps.get(&TRAP_EXIT).cloned() else {
+            return status;
+        };
         Rc::make_mut(&mut self.st.traps).remove(&TRAP_EXIT);
         self.st.status = status;
         self.st.frames.clear();
@@ -162,17 +168,28 @@ impl Shell {
 
     /// `$(<file)`.
     fn file_substitution(&mut self, list: &List) -> Result<Option<Vec<u8>>, Unwind> {
-        let [item] = list.0.as_slice() else { return Ok(None) };
+        let [item] = list.0.as_slice() else {
+            return Ok(None);
+        };
         if item.background || !item.rest.is_empty() || item.first.negate {
             return Ok(None);
         }
-        let [cmd] = item.first.cmds.as_slice() else { return Ok(None) };
-        let Kind::Simple(s) = &cmd.kind else { return Ok(None) };
-        let [r] = cmd.redirs.as_slice() else { return Ok(None) };
+        let [cmd] = item.first.cmds.as_slice() else {
+            return Ok(None);
+        };
+        let Kind::Simple(s) = &cmd.kind else {
+            return Ok(None);
+        };
+        let [r] = cmd.redirs.as_slice() else {
+            return Ok(None);
+        };
         if !s.words.is_empty() || !s.assigns.is_empty() || r.fd.is_some() {
             return Ok(None);
         }
-        if !matches!(r.op, RedirOp::Read(_) | RedirOp::HereStr(_) | RedirOp::Here(_)) {
+        if !matches!(
+            r.op,
+            RedirOp::Read(_) | RedirOp::HereStr(_) | RedirOp::Here(_)
+        ) {
             return Ok(None);
         }
         let saved = self.st.fds.clone();
@@ -193,7 +210,11 @@ impl Shell {
     }
 
     /// `<( … )` and `>( … )`: the path of the descriptor.
-    pub(crate) fn process_substitution(&mut self, write: bool, list: &Rc<List>) -> Result<Vec<u8>, Unwind> {
+    pub(crate) fn process_substitution(
+        &mut self,
+        write: bool,
+        list: &Rc<List>,
+    ) -> Result<Vec<u8>, Unwind> {
         let (r, w) = match os::pipe() {
             Ok(p) => p,
             Err(e) => {

@@ -8,7 +8,9 @@ use crate::strs::{parse_int, quote_if_needed};
 impl Shell {
     /// Writes a line of `set -x`.
     pub(crate) fn trace_text(&mut self, text: &[u8]) -> Result<(), Unwind> {
-        let ps4 = self.get(b"PS4").map_or_else(|| b"+ ".to_vec(), |t| t.to_vec());
+        let ps4 = self
+            .get(b"PS4")
+            .map_or_else(|| b"+ ".to_vec(), |t| t.to_vec());
         let old = (self.st.opts, self.st.status, self.subst_status);
         self.st.opts &= !opts::XTRACE;
         let prompt = self.prompt_text(&ps4);
@@ -22,7 +24,11 @@ impl Shell {
         out.extend_from_slice(prompt.get(first..).unwrap_or_default());
         out.extend_from_slice(text);
         out.push(b'\n');
-        let fd = self.get(b"BASH_XTRACEFD").and_then(|t| parse_int(&t)).and_then(|n| u32::try_from(n).ok()).unwrap_or(2);
+        let fd = self
+            .get(b"BASH_XTRACEFD")
+            .and_then(|t| parse_int(&t))
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(2);
         let fd = if self.st.fds.get(fd).is_some() { fd } else { 2 };
         let _ = self.write_fd(fd, &out);
         Ok(())
@@ -32,7 +38,11 @@ impl Shell {
         self.trace_level
     }
 
-    pub(crate) fn trace_command(&mut self, assigns: &[Assign], args: &[Vec<u8>]) -> Result<(), Unwind> {
+    pub(crate) fn trace_command(
+        &mut self,
+        assigns: &[Assign],
+        args: &[Vec<u8>],
+    ) -> Result<(), Unwind> {
         for a in assigns {
             if let AssignValue::Word(w) = &a.value {
                 let value = self.expand_single(w)?;
@@ -56,7 +66,12 @@ impl Shell {
         self.trace_text(&text)
     }
 
-    pub(crate) fn trace_assign(&mut self, a: &Assign, sub: Option<&[u8]>, value: &[u8]) -> Result<(), Unwind> {
+    pub(crate) fn trace_assign(
+        &mut self,
+        a: &Assign,
+        sub: Option<&[u8]>,
+        value: &[u8],
+    ) -> Result<(), Unwind> {
         let mut text = a.name.to_vec();
         if let Some(s) = sub {
             text.push(b'[');
@@ -91,14 +106,44 @@ impl Shell {
         self.trace_text(&[b"case ", text.as_slice(), b" in"].concat())
     }
 
-    pub(crate) fn trace_cond(&mut self, op: &[u8], left: &[u8], right: &[u8]) -> Result<(), Unwind> {
-        let quote = |t: &[u8]| if t.is_empty() { b"''".to_vec() } else { t.to_vec() };
-        let right = if matches!(op, b"==" | b"=" | b"!=" | b"=~") { quote(right) } else { quote_if_needed(right) };
-        self.trace_text(&[b"[[ ", &quote_if_needed(left)[..], b" ", op, b" ", &right[..], b" ]]"].concat())
+    pub(crate) fn trace_cond(
+        &mut self,
+        op: &[u8],
+        left: &[u8],
+        right: &[u8],
+    ) -> Result<(), Unwind> {
+        let quote = |t: &[u8]| {
+            if t.is_empty() {
+                b"''".to_vec()
+            } else {
+                t.to_vec()
+            }
+        };
+        let right = if matches!(op, b"==" | b"=" | b"!=" | b"=~") {
+            quote(right)
+        } else {
+            quote_if_needed(right)
+        };
+        self.trace_text(
+            &[
+                b"[[ ",
+                &quote_if_needed(left)[..],
+                b" ",
+                op,
+                b" ",
+                &right[..],
+                b" ]]",
+            ]
+            .concat(),
+        )
     }
 
     /// Before each round of a `for`: the trace line and the DEBUG trap.
-    pub(crate) fn before_for(&mut self, f: &crate::ast::For, cmd: &crate::ast::Command) -> Result<(), Unwind> {
+    pub(crate) fn before_for(
+        &mut self,
+        f: &crate::ast::For,
+        cmd: &crate::ast::Command,
+    ) -> Result<(), Unwind> {
         if self.opt(opts::XTRACE) {
             let mut text = b"for ".to_vec();
             text.extend_from_slice(&f.var);
@@ -121,7 +166,13 @@ impl Shell {
 }
 
 /// What `time` prints. Times in microseconds.
-pub(crate) fn time_report(format: Option<&[u8]>, posix: bool, real: u64, user: u64, sys: u64) -> Vec<u8> {
+pub(crate) fn time_report(
+    format: Option<&[u8]>,
+    posix: bool,
+    real: u64,
+    user: u64,
+    sys: u64,
+) -> Vec<u8> {
     let format: &[u8] = match format {
         _ if posix => b"real %2R\nuser %2U\nsys %2S",
         Some(f) => f,
@@ -152,7 +203,11 @@ pub(crate) fn time_report(format: Option<&[u8]>, posix: bool, real: u64, user: u
             Some(b'U') => user,
             Some(b'S') => sys,
             Some(b'P') => {
-                let percent = if real == 0 { 0.0 } else { (user + sys) as f64 * 100.0 / real as f64 };
+                let percent = if real == 0 {
+                    0.0
+                } else {
+                    (user + sys) as f64 * 100.0 / real as f64
+                };
                 out.extend_from_slice(format!("{percent:.2}").as_bytes());
                 continue;
             }

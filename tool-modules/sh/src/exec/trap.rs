@@ -26,7 +26,11 @@ impl Shell {
     /// True: with `extdebug` it said that the command is to be skipped.
     pub(crate) fn debug_trap(&mut self, cmd: &Command) -> Result<bool, Unwind> {
         self.note_command(cmd);
-        if self.wants_debug() { self.run_debug() } else { Ok(false) }
+        if self.wants_debug() {
+            self.run_debug()
+        } else {
+            Ok(false)
+        }
     }
 
     pub(crate) fn run_debug(&mut self) -> Result<bool, Unwind> {
@@ -49,7 +53,9 @@ impl Shell {
         if self.in_trap > 0 && which > 64 {
             return Ok(());
         }
-        let Some(action) = self.st.traps.get(&which).cloned() else { return Ok(()) };
+        let Some(action) = self.st.traps.get(&which).cloned() else {
+            return Ok(());
+        };
         if action.is_empty() {
             return Ok(());
         }
@@ -92,7 +98,8 @@ impl Shell {
             self.pending.remove(at);
             if self.st.traps.get(&sig).is_some_and(|a| !a.is_empty()) {
                 self.run_trap(sig)?;
-            } else if !self.st.traps.contains_key(&sig) && sig == 2 && !self.opt(opts::INTERACTIVE) {
+            } else if !self.st.traps.contains_key(&sig) && sig == 2 && !self.opt(opts::INTERACTIVE)
+            {
                 self.st.status = 130;
                 return Err(Unwind::Exit);
             }

@@ -23,7 +23,8 @@ const MAX_DEPTH: u32 = 64;
 /// A number that arithmetic reads as itself.
 fn simple_number(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
-    if digits.is_empty() || digits.len() > 18 || (digits.len() > 1 && digits.first() == Some(&b'0')) {
+    if digits.is_empty() || digits.len() > 18 || (digits.len() > 1 && digits.first() == Some(&b'0'))
+    {
         return None;
     }
     let mut n = 0i64;
@@ -46,7 +47,9 @@ impl Shell {
     pub fn arith_in(&mut self, a: &ArithText, prefix: &str) -> Result<i64, ()> {
         if let Some(expr) = &a.expr {
             let mut embedded = Vec::new();
-            if !matches!(a.word.parts.as_slice(), [Part::Lit(_)]) && !self.embeds(a, &mut embedded)? {
+            if !matches!(a.word.parts.as_slice(), [Part::Lit(_)])
+                && !self.embeds(a, &mut embedded)?
+            {
                 return self.arith_text(&a.word.parts, prefix);
             }
             match self.eval(expr, &embedded, 0) {
@@ -185,14 +188,26 @@ impl Shell {
                 if y == 0 {
                     return Err(Fail::Error("division by 0", Some(*at as usize)));
                 }
-                if *rem { x.wrapping_rem(y) } else { x.wrapping_div(y) }
+                if *rem {
+                    x.wrapping_rem(y)
+                } else {
+                    x.wrapping_div(y)
+                }
             }
             Expr::Logic(and, a, b) => {
                 let x = self.eval(a, emb, depth + 1)? != 0;
-                if x != *and { i64::from(x) } else { i64::from(self.eval(b, emb, depth + 1)? != 0) }
+                if x != *and {
+                    i64::from(x)
+                } else {
+                    i64::from(self.eval(b, emb, depth + 1)? != 0)
+                }
             }
             Expr::Cond(c, a, b) => {
-                let branch = if self.eval(c, emb, depth + 1)? != 0 { a } else { b };
+                let branch = if self.eval(c, emb, depth + 1)? != 0 {
+                    a
+                } else {
+                    b
+                };
                 self.eval(branch, emb, depth + 1)?
             }
             Expr::Comma(a, b) => {
@@ -205,7 +220,9 @@ impl Shell {
                 if let Some(op) = op {
                     let old = self.target_value(target, sub.as_ref(), depth)?;
                     v = match op {
-                        Bin::Div | Bin::Rem if v == 0 => return Err(Fail::Error("division by 0", None)),
+                        Bin::Div | Bin::Rem if v == 0 => {
+                            return Err(Fail::Error("division by 0", None));
+                        }
                         Bin::Div => old.wrapping_div(v),
                         Bin::Rem => old.wrapping_rem(v),
                         _ => binary(*op, old, v)?,
@@ -270,7 +287,14 @@ impl Shell {
     }
 
     /// The subscript: a key as text, or an index as number.
-    fn eval_sub(&mut self, name: &[u8], text: &[u8], expr: Option<&Expr>, emb: &[i64], depth: u32) -> Result<SubVal, Fail> {
+    fn eval_sub(
+        &mut self,
+        name: &[u8],
+        text: &[u8],
+        expr: Option<&Expr>,
+        emb: &[i64],
+        depth: u32,
+    ) -> Result<SubVal, Fail> {
         if self.array_kind(name) == Kind::Assoc {
             if text.contains(&1) {
                 return Err(Fail::Text);
@@ -289,7 +313,10 @@ impl Shell {
 
     /// A subscript that came as text may still hold expansions.
     fn expand_key_text(&mut self, text: &[u8]) -> Vec<u8> {
-        if text.iter().any(|b| matches!(b, b'$' | b'`' | b'"' | b'\'' | b'\\')) {
+        if text
+            .iter()
+            .any(|b| matches!(b, b'$' | b'`' | b'"' | b'\'' | b'\\'))
+        {
             let mut p = crate::parse::Parser::new(text, self.line);
             if let Ok(w) = p.whole_word()
                 && let Ok(t) = self.expand_single(&w)
@@ -327,14 +354,26 @@ impl Shell {
         }
     }
 
-    fn target_sub(&mut self, target: &Expr, emb: &[i64], depth: u32) -> Result<Option<SubVal>, Fail> {
+    fn target_sub(
+        &mut self,
+        target: &Expr,
+        emb: &[i64],
+        depth: u32,
+    ) -> Result<Option<SubVal>, Fail> {
         match target {
-            Expr::Elem(name, text, sub) => self.eval_sub(name, text, sub.as_deref(), emb, depth).map(Some),
+            Expr::Elem(name, text, sub) => self
+                .eval_sub(name, text, sub.as_deref(), emb, depth)
+                .map(Some),
             _ => Ok(None),
         }
     }
 
-    fn target_value(&mut self, target: &Expr, sub: Option<&SubVal>, depth: u32) -> Result<i64, Fail> {
+    fn target_value(
+        &mut self,
+        target: &Expr,
+        sub: Option<&SubVal>,
+        depth: u32,
+    ) -> Result<i64, Fail> {
         match (target, sub) {
             (Expr::Var(name), _) => self.eval_var(name, depth),
             (Expr::Elem(name, ..), Some(sub)) => self.eval_elem(name, sub, depth),

@@ -72,7 +72,11 @@ impl Ifs {
         let mut kinds = [0u8; 256];
         for c in &chars {
             if let Some(k) = kinds.get_mut(usize::from(*c)) {
-                *k = if matches!(c, b' ' | b'\t' | b'\n') { 1 } else { 2 };
+                *k = if matches!(c, b' ' | b'\t' | b'\n') {
+                    1
+                } else {
+                    2
+                };
             }
         }
         Ifs { chars, kinds }
@@ -98,7 +102,19 @@ fn pattern_char(b: u8) -> bool {
 fn regex_char(b: u8) -> bool {
     matches!(
         b,
-        b'*' | b'?' | b'[' | b']' | b'\\' | b'+' | b'(' | b')' | b'|' | b'^' | b'$' | b'.' | b'{' | b'}'
+        b'*' | b'?'
+            | b'['
+            | b']'
+            | b'\\'
+            | b'+'
+            | b'('
+            | b')'
+            | b'|'
+            | b'^'
+            | b'$'
+            | b'.'
+            | b'{'
+            | b'}'
     )
 }
 
@@ -148,7 +164,11 @@ impl Fields {
             Mode::Pattern | Mode::Regex => {
                 let regex = self.mode == Mode::Regex;
                 for b in text {
-                    if if regex { regex_char(*b) } else { pattern_char(*b) } {
+                    if if regex {
+                        regex_char(*b)
+                    } else {
+                        pattern_char(*b)
+                    } {
                         self.cur.text.push(b'\\');
                     }
                     self.cur.text.push(*b);
@@ -164,7 +184,7 @@ impl Fields {
         }
         self.mark();
         if self.mode == Mode::Args && !self.cur.magic {
-            self.cur.magic = text.iter().any(|b| matches!(b, b'*' | b'?' | b'[' | b'(' ));
+            self.cur.magic = text.iter().any(|b| matches!(b, b'*' | b'?' | b'[' | b'('));
         }
         self.cur.text.extend_from_slice(text);
     }
@@ -259,8 +279,11 @@ mod tests {
         ] {
             let mut f = Fields::new(Mode::Args, Ifs::new(Some(ifs.as_bytes())));
             f.split(text.as_bytes());
-            let got: Vec<String> =
-                f.into_fields().into_iter().map(|f| String::from_utf8_lossy(&f.text).into_owned()).collect();
+            let got: Vec<String> = f
+                .into_fields()
+                .into_iter()
+                .map(|f| String::from_utf8_lossy(&f.text).into_owned())
+                .collect();
             assert_eq!(got, want, "{ifs:?} {text:?}");
         }
     }

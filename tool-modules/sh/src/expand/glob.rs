@@ -52,15 +52,24 @@ impl Shell {
     pub fn glob(&self, pattern: &[u8]) -> Vec<Vec<u8>> {
         let components = split(pattern, self.shopt(opts::EXTGLOB));
         let mut out = Vec::new();
-        let start = if pattern.first() == Some(&b'/') { b"/".to_vec() } else { Vec::new() };
+        let start = if pattern.first() == Some(&b'/') {
+            b"/".to_vec()
+        } else {
+            Vec::new()
+        };
         self.walk(&components, 0, start, &mut out, 0);
         out.sort_unstable();
         out.dedup();
-        let ignore = self.raw_var(b"GLOBIGNORE").and_then(crate::vars::Var::scalar);
+        let ignore = self
+            .raw_var(b"GLOBIGNORE")
+            .and_then(crate::vars::Var::scalar);
         if let Some(ignore) = ignore
             && !ignore.is_empty()
         {
-            let pats: Vec<Pattern> = ignore.split(|b| *b == b':').map(|p| Pattern::new(p, true, false)).collect();
+            let pats: Vec<Pattern> = ignore
+                .split(|b| *b == b':')
+                .map(|p| Pattern::new(p, true, false))
+                .collect();
             out.retain(|path| {
                 let base = path.rsplit(|b| *b == b'/').next().unwrap_or_default();
                 base != b"." && base != b".." && !pats.iter().any(|p| p.matches(path))
@@ -69,7 +78,14 @@ impl Shell {
         out
     }
 
-    fn walk(&self, components: &[&[u8]], at: usize, base: Vec<u8>, out: &mut Vec<Vec<u8>>, depth: u32) {
+    fn walk(
+        &self,
+        components: &[&[u8]],
+        at: usize,
+        base: Vec<u8>,
+        out: &mut Vec<Vec<u8>>,
+        depth: u32,
+    ) {
         if depth > 200 {
             return;
         }
@@ -121,8 +137,13 @@ impl Shell {
         }
         let pat = Pattern::new(component, extglob, self.shopt(opts::NOCASEGLOB));
         let dir: &[u8] = if base.is_empty() { b"." } else { &base };
-        let Ok(entries) = os::read_dir(dir) else { return };
-        let ignore = self.raw_var(b"GLOBIGNORE").and_then(crate::vars::Var::scalar).is_some_and(|t| !t.is_empty());
+        let Ok(entries) = os::read_dir(dir) else {
+            return;
+        };
+        let ignore = self
+            .raw_var(b"GLOBIGNORE")
+            .and_then(crate::vars::Var::scalar)
+            .is_some_and(|t| !t.is_empty());
         let dots = self.shopt(opts::DOTGLOB) || ignore || pat.starts_with_dot();
         for e in entries {
             if e.name.first() == Some(&b'.') && !dots {
@@ -144,7 +165,14 @@ impl Shell {
     }
 
     /// `**`: this folder and all below it, links not followed.
-    fn star_star(&self, components: &[&[u8]], at: usize, base: &[u8], out: &mut Vec<Vec<u8>>, depth: u32) {
+    fn star_star(
+        &self,
+        components: &[&[u8]],
+        at: usize,
+        base: &[u8],
+        out: &mut Vec<Vec<u8>>,
+        depth: u32,
+    ) {
         let last = at + 1 == components.len();
         // Zero folders. A trailing `**` also lists the folder itself, but not a bare start.
         if last {
@@ -162,7 +190,9 @@ impl Shell {
             return;
         }
         let dir: &[u8] = if base.is_empty() { b"." } else { base };
-        let Ok(entries) = os::read_dir(dir) else { return };
+        let Ok(entries) = os::read_dir(dir) else {
+            return;
+        };
         for e in entries {
             if e.name.first() == Some(&b'.') && !self.shopt(opts::DOTGLOB) {
                 continue;
@@ -190,7 +220,9 @@ impl Shell {
     }
 
     fn below(&self, base: &[u8], out: &mut Vec<Vec<u8>>, depth: u32) {
-        let Ok(entries) = os::read_dir(base) else { return };
+        let Ok(entries) = os::read_dir(base) else {
+            return;
+        };
         for e in entries {
             if e.name.first() == Some(&b'.') && !self.shopt(opts::DOTGLOB) {
                 continue;
@@ -217,7 +249,12 @@ fn split(pattern: &[u8], extglob: bool) -> Vec<&[u8]> {
     while let Some(&b) = pattern.get(i) {
         match b {
             b'\\' => i += 1,
-            b'(' if extglob && i > 0 && pattern.get(i - 1).is_some_and(|p| b"?*+@!".contains(p)) => depth += 1,
+            b'(' if extglob
+                && i > 0
+                && pattern.get(i - 1).is_some_and(|p| b"?*+@!".contains(p)) =>
+            {
+                depth += 1
+            }
             b')' if depth > 0 => depth -= 1,
             b'/' if depth == 0 => {
                 out.push(pattern.get(start..i).unwrap_or_default());

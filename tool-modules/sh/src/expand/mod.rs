@@ -32,20 +32,39 @@ impl Shell {
         Ok(out)
     }
 
-    fn expand_arg(&mut self, w: &Word, ifs: &mut Option<Ifs>, out: &mut Vec<Vec<u8>>) -> Result<(), Unwind> {
-        if w.brace
-            && self.opt(opts::BRACEEXPAND)
-            && let Some(words) = brace::expand(w)
-        {
-            for w in &words {
-                self.expand_plain_arg(w, ifs, out)?;
+    fn expand_arg(
+        &mut self,
+        w: &Word,
+        ifs: &mut Option<Ifs>,
+        out: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Unwind> {
+        if w.brace && self.opt(opts::BRACEEXPAND) {
+            match brace::expand(w) {
+                Ok(None) => {}
+                Ok(Some(words)) => {
+                    for w in &words {
+                        self.expand_plain_arg(w, ifs, out)?;
+                    }
+                    return Ok(());
+                }
+                Err(brace::TooMany) => {
+                    self.error(format!(
+                        "brace expansion: more than {} words",
+                        brace::MAX_WORDS
+                    ));
+                    return Err(self.abort(1));
+                }
             }
-            return Ok(());
         }
         self.expand_plain_arg(w, ifs, out)
     }
 
-    fn expand_plain_arg(&mut self, w: &Word, ifs: &mut Option<Ifs>, out: &mut Vec<Vec<u8>>) -> Result<(), Unwind> {
+    fn expand_plain_arg(
+        &mut self,
+        w: &Word,
+        ifs: &mut Option<Ifs>,
+        out: &mut Vec<Vec<u8>>,
+    ) -> Result<(), Unwind> {
         match w.parts.as_slice() {
             [Part::Quoted(t)] => {
                 out.push(t.to_vec());
@@ -118,7 +137,12 @@ impl Shell {
         self.expand_parts(&w.parts, false, Mode::Regex)
     }
 
-    fn expand_parts(&mut self, parts: &[Part], quoted: bool, mode: Mode) -> Result<Vec<u8>, Unwind> {
+    fn expand_parts(
+        &mut self,
+        parts: &[Part],
+        quoted: bool,
+        mode: Mode,
+    ) -> Result<Vec<u8>, Unwind> {
         let ifs = self.ifs();
         let mut f = Fields::new(mode, ifs);
         for p in parts {
@@ -128,7 +152,12 @@ impl Shell {
     }
 
     /// Appends what a piece expands to.
-    pub(crate) fn expand_part(&mut self, p: &Part, quoted: bool, out: &mut Fields) -> Result<(), Unwind> {
+    pub(crate) fn expand_part(
+        &mut self,
+        p: &Part,
+        quoted: bool,
+        out: &mut Fields,
+    ) -> Result<(), Unwind> {
         match p {
             Part::Lit(t) if quoted => out.quoted(t),
             Part::Lit(t) => out.plain(t),
@@ -139,7 +168,9 @@ impl Shell {
                     self.expand_part(p, true, out)?;
                 }
                 // `"$@"` without parameters is no argument at all.
-                if !out.nothing || parts.len() > 1 && !parts.iter().all(|p| matches!(p, Part::Param(_))) {
+                if !out.nothing
+                    || parts.len() > 1 && !parts.iter().all(|p| matches!(p, Part::Param(_)))
+                {
                     out.mark();
                 }
                 out.nothing = nothing;
@@ -147,12 +178,20 @@ impl Shell {
             Part::Param(p) => self.expand_param(p, quoted, out)?,
             Part::CmdSub(c) => {
                 let text = self.command_substitution(c)?;
-                if quoted { out.quoted(&text) } else { out.split(&text) }
+                if quoted {
+                    out.quoted(&text)
+                } else {
+                    out.split(&text)
+                }
             }
             Part::Arith(a) => match self.arith(a) {
                 Ok(n) => {
                     let text = n.to_string();
-                    if quoted { out.quoted(text.as_bytes()) } else { out.split(text.as_bytes()) }
+                    if quoted {
+                        out.quoted(text.as_bytes())
+                    } else {
+                        out.split(text.as_bytes())
+                    }
                 }
                 Err(()) => return Err(self.arith_failure()),
             },

@@ -36,7 +36,11 @@ impl Shell {
                     replace(t, &pat, *mode, &|matched, out| {
                         if special {
                             for (b, quoted) in &rep {
-                                if *b == b'&' && !quoted { out.extend_from_slice(matched) } else { out.push(*b) }
+                                if *b == b'&' && !quoted {
+                                    out.extend_from_slice(matched)
+                                } else {
+                                    out.push(*b)
+                                }
                             }
                         } else {
                             out.extend_from_slice(&plain);
@@ -64,7 +68,10 @@ impl Shell {
         let amp = self.shopt(opts::PATSUB_REPLACEMENT);
         for p in &w.parts {
             let quoted = matches!(p, Part::Quoted(_) | Part::DQuote(_));
-            let word = Word { parts: vec![p.clone()], ..Word::default() };
+            let word = Word {
+                parts: vec![p.clone()],
+                ..Word::default()
+            };
             let text = self.expand_single(&word)?;
             let expanded = !matches!(p, Part::Quoted(_) | Part::DQuote(_) | Part::Lit(_));
             let mut i = 0;
@@ -123,8 +130,13 @@ impl Shell {
                     }
                     Some((l, _)) => start.saturating_add(l).min(n),
                 };
-                let (a, b) = (char_offset(&text, start as usize), char_offset(&text, end as usize));
-                Ok(Value::One(Some(Rc::new(text.get(a..b).unwrap_or_default().to_vec()))))
+                let (a, b) = (
+                    char_offset(&text, start as usize),
+                    char_offset(&text, end as usize),
+                );
+                Ok(Value::One(Some(Rc::new(
+                    text.get(a..b).unwrap_or_default().to_vec(),
+                ))))
             }
             Value::Many(items, star) => {
                 // Positional parameters begin at $0; sparse arrays count by index.
@@ -134,9 +146,14 @@ impl Shell {
                         all.extend(items);
                         (all, None)
                     }
-                    (Pname::Var(n), Some(Sub::At | Sub::Star)) if self.array_kind(n) == Kind::Indexed => {
-                        let keys =
-                            self.items(n).into_iter().map(|(k, _)| strs::parse_int(&k).unwrap_or(0)).collect::<Vec<_>>();
+                    (Pname::Var(n), Some(Sub::At | Sub::Star))
+                        if self.array_kind(n) == Kind::Indexed =>
+                    {
+                        let keys = self
+                            .items(n)
+                            .into_iter()
+                            .map(|(k, _)| strs::parse_int(&k).unwrap_or(0))
+                            .collect::<Vec<_>>();
                         (items, Some(keys))
                     }
                     _ => (items, None),
@@ -160,7 +177,10 @@ impl Shell {
                     Some((l, text)) if l < 0 => return Err(bad(self, text)),
                     Some((l, _)) => l as usize,
                 };
-                Ok(Value::Many(list.into_iter().skip(skip).take(take).collect(), star))
+                Ok(Value::Many(
+                    list.into_iter().skip(skip).take(take).collect(),
+                    star,
+                ))
             }
         }
     }
@@ -176,20 +196,26 @@ impl Shell {
                 let mut go = |t: &Text| self.prompt(t).into();
                 Ok(match value {
                     Value::One(t) => Value::One(t.as_ref().map(|t| Rc::new(go(t)))),
-                    Value::Many(ts, s) => Value::Many(ts.iter().map(|t| Rc::new(go(t))).collect(), s),
+                    Value::Many(ts, s) => {
+                        Value::Many(ts.iter().map(|t| Rc::new(go(t))).collect(), s)
+                    }
                 })
             }
             b'a' => {
                 let flags = match &p.name {
                     Pname::Var(n) => {
                         let n = self.resolve(n).unwrap_or_else(|| n.to_vec());
-                        self.raw_var(&n).map(crate::print::attr_letters).unwrap_or_default()
+                        self.raw_var(&n)
+                            .map(crate::print::attr_letters)
+                            .unwrap_or_default()
                     }
                     _ => Vec::new(),
                 };
                 Ok(match value {
                     Value::One(_) => Value::One(Some(Rc::new(flags))),
-                    Value::Many(ts, s) => Value::Many(ts.iter().map(|_| Rc::new(flags.clone())).collect(), s),
+                    Value::Many(ts, s) => {
+                        Value::Many(ts.iter().map(|_| Rc::new(flags.clone())).collect(), s)
+                    }
                 })
             }
             b'A' => {
@@ -207,7 +233,9 @@ impl Shell {
                     });
                 };
                 let n = self.resolve(n).unwrap_or_else(|| n.to_vec());
-                let Some(v) = self.raw_var(&n).cloned() else { return Ok(Value::One(None)) };
+                let Some(v) = self.raw_var(&n).cloned() else {
+                    return Ok(Value::One(None));
+                };
                 let flags = crate::print::attr_letters(&v);
                 let text = match value {
                     Value::Many(..) => crate::print::declaration(&n, &v),
@@ -235,7 +263,10 @@ impl Shell {
                 };
                 let items = self.items(n);
                 if k == b'k' {
-                    let all = items.into_iter().flat_map(|(k, v)| [Rc::new(k), v]).collect();
+                    let all = items
+                        .into_iter()
+                        .flat_map(|(k, v)| [Rc::new(k), v])
+                        .collect();
                     return Ok(Value::Many(all, *star));
                 }
                 let assoc = self.array_kind(n) == Kind::Assoc;
@@ -244,7 +275,11 @@ impl Shell {
                     if i > 0 {
                         out.push(b' ');
                     }
-                    out.extend_from_slice(&if assoc { crate::print::key(k) } else { k.clone() });
+                    out.extend_from_slice(&if assoc {
+                        crate::print::key(k)
+                    } else {
+                        k.clone()
+                    });
                     out.push(b' ');
                     out.extend_from_slice(&strs::double_quote(v));
                 }
@@ -361,4 +396,3 @@ fn change_case(t: &[u8], kind: u8, all: bool, pat: Option<&Pattern>) -> Vec<u8> 
     }
     out
 }
-

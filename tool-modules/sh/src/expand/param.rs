@@ -31,7 +31,11 @@ impl Shell {
         if self.opt(opts::INTERACTIVE) {
             return self.abort(1);
         }
-        let status = if self.mode == crate::shell::Mode::Command && self.st.level == 0 { status } else { 1 };
+        let status = if self.mode == crate::shell::Mode::Command && self.st.level == 0 {
+            status
+        } else {
+            1
+        };
         self.st.status = status;
         Unwind::Exit
     }
@@ -49,7 +53,11 @@ impl Shell {
     fn positional(&self, name: &Pname) -> Option<Text> {
         match name {
             Pname::Pos(0) => Some(self.st.arg0.clone()),
-            Pname::Pos(n) => self.st.args.get(*n as usize - 1).map(|a| Rc::new(a.clone())),
+            Pname::Pos(n) => self
+                .st
+                .args
+                .get(*n as usize - 1)
+                .map(|a| Rc::new(a.clone())),
             _ => None,
         }
     }
@@ -69,9 +77,10 @@ impl Shell {
     /// The value of a parameter.
     fn value(&mut self, name: &Pname, sub: Option<&Sub>) -> Result<Value, Unwind> {
         Ok(match (name, sub) {
-            (Pname::Special(c @ (b'@' | b'*')), _) => {
-                Value::Many(self.st.args.iter().map(|a| Rc::new(a.clone())).collect(), *c == b'*')
-            }
+            (Pname::Special(c @ (b'@' | b'*')), _) => Value::Many(
+                self.st.args.iter().map(|a| Rc::new(a.clone())).collect(),
+                *c == b'*',
+            ),
             (Pname::Special(c), _) => Value::One(self.special(*c)),
             (Pname::Pos(_), _) => Value::One(self.positional(name)),
             (Pname::Var(n), None) => {
@@ -105,7 +114,11 @@ impl Shell {
             if self.var(&target).is_some() {
                 return Ok(self.get_elem_key(&target, sub));
             }
-            return Ok(self.items(&target).into_iter().find(|(k, _)| k == sub).map(|(_, v)| v));
+            return Ok(self
+                .items(&target)
+                .into_iter()
+                .find(|(k, _)| k == sub)
+                .map(|(_, v)| v));
         }
         let i = match self.arith_value(sub) {
             Ok(i) => i,
@@ -144,15 +157,28 @@ impl Shell {
         out
     }
 
-    pub(crate) fn expand_param(&mut self, p: &Param, quoted: bool, out: &mut Fields) -> Result<(), Unwind> {
+    pub(crate) fn expand_param(
+        &mut self,
+        p: &Param,
+        quoted: bool,
+        out: &mut Fields,
+    ) -> Result<(), Unwind> {
         // The common case.
-        if matches!(p.op, Op::None) && !p.indirect && p.sub.is_none() && !matches!(p.name, Pname::Special(b'@' | b'*')) {
+        if matches!(p.op, Op::None)
+            && !p.indirect
+            && p.sub.is_none()
+            && !matches!(p.name, Pname::Special(b'@' | b'*'))
+        {
             if let Pname::Var(n) = &p.name
                 && let Some(v) = self.st.vars.get(&**n)
                 && v.attrs & crate::vars::NAMEREF == 0
                 && let crate::vars::Val::Str(s) = &v.val
             {
-                if quoted { out.quoted(s) } else { out.split(s) }
+                if quoted {
+                    out.quoted(s)
+                } else {
+                    out.split(s)
+                }
                 return Ok(());
             }
         }
@@ -166,19 +192,29 @@ impl Shell {
         };
         let indirect_param;
         let p = if p.indirect {
-            indirect_param = Param { name, sub, indirect: false, op: p.op.clone(), text: p.text.clone() };
+            indirect_param = Param {
+                name,
+                sub,
+                indirect: false,
+                op: p.op.clone(),
+                text: p.text.clone(),
+            };
             &indirect_param
         } else {
             p
         };
         let value = match &p.op {
             Op::Names(k) => {
-                let Pname::Var(prefix) = &p.name else { return Ok(()) };
+                let Pname::Var(prefix) = &p.name else {
+                    return Ok(());
+                };
                 let names = self.names_with(prefix).into_iter().map(Rc::new).collect();
                 Value::Many(names, *k == b'*')
             }
             Op::Keys(k) => {
-                let Pname::Var(n) = &p.name else { return Ok(()) };
+                let Pname::Var(n) = &p.name else {
+                    return Ok(());
+                };
                 let keys = self.items(n).into_iter().map(|(k, _)| Rc::new(k)).collect();
                 Value::Many(keys, *k == b'*')
             }
@@ -193,7 +229,11 @@ impl Shell {
                         let n = match value {
                             Value::One(v) => {
                                 let text = v.unwrap_or_default();
-                                if self.is_c_locale() { text.len() } else { count_chars(&text) }
+                                if self.is_c_locale() {
+                                    text.len()
+                                } else {
+                                    count_chars(&text)
+                                }
                             }
                             Value::Many(items, _) => items.len(),
                         };
@@ -204,7 +244,10 @@ impl Shell {
                             Value::One(None) => true,
                             Value::One(Some(t)) => *colon && t.is_empty(),
                             Value::Many(items, _) => {
-                                items.is_empty() || (*colon && items.len() == 1 && items.iter().all(|t| t.is_empty()))
+                                items.is_empty()
+                                    || (*colon
+                                        && items.len() == 1
+                                        && items.iter().all(|t| t.is_empty()))
                             }
                         };
                         match (kind, missing) {
@@ -229,12 +272,20 @@ impl Shell {
                                 return Ok(());
                             }
                             (b'=', true) => {
-                                let text = if quoted { self.expand_quoted(word)? } else { self.expand_single(word)? };
+                                let text = if quoted {
+                                    self.expand_quoted(word)?
+                                } else {
+                                    self.expand_single(word)?
+                                };
                                 self.assign_param(p, text.clone())?;
                                 Value::One(Some(Rc::new(text)))
                             }
                             (b'?', true) => {
-                                let text = if quoted { self.expand_quoted(word)? } else { self.expand_single(word)? };
+                                let text = if quoted {
+                                    self.expand_quoted(word)?
+                                } else {
+                                    self.expand_single(word)?
+                                };
                                 let mut message = self.shown(p);
                                 message.extend_from_slice(b": ");
                                 if text.is_empty() && word.parts.iter().all(|p| matches!(p, crate::ast::Part::DQuote(i) if i.is_empty())) {
@@ -261,7 +312,12 @@ impl Shell {
     }
 
     /// A piece of `word` in an unquoted `${x:-word}`: its literal text is split like a value.
-    fn expand_default_part(&mut self, part: &crate::ast::Part, quoted: bool, out: &mut Fields) -> Result<(), Unwind> {
+    fn expand_default_part(
+        &mut self,
+        part: &crate::ast::Part,
+        quoted: bool,
+        out: &mut Fields,
+    ) -> Result<(), Unwind> {
         if let crate::ast::Part::Lit(t) = part
             && !quoted
         {
@@ -298,7 +354,11 @@ impl Shell {
                 }
             }
             Value::One(Some(t)) => {
-                if quoted { out.quoted(&t) } else { out.split(&t) }
+                if quoted {
+                    out.quoted(&t)
+                } else {
+                    out.split(&t)
+                }
             }
             Value::Many(items, star) => {
                 if items.is_empty() {
@@ -312,9 +372,17 @@ impl Shell {
                     return;
                 }
                 if out.mode != Mode::Args {
-                    let sep = if star { out.ifs().joiner().to_vec() } else { b" ".to_vec() };
+                    let sep = if star {
+                        out.ifs().joiner().to_vec()
+                    } else {
+                        b" ".to_vec()
+                    };
                     let text = join(&items, &sep);
-                    if quoted { out.quoted(&text) } else { out.plain(&text) }
+                    if quoted {
+                        out.quoted(&text)
+                    } else {
+                        out.plain(&text)
+                    }
                     return;
                 }
                 if quoted && star {
@@ -382,7 +450,11 @@ impl Shell {
 
     /// Keeps a value under a name that no script can write.
     fn st_scratch(&mut self, value: Text) {
-        let var = crate::vars::Var { val: crate::vars::Val::Str(value), attrs: 0, bare: false };
+        let var = crate::vars::Var {
+            val: crate::vars::Val::Str(value),
+            attrs: 0,
+            bare: false,
+        };
         self.put(b"\x01scratch", var);
     }
 
@@ -394,7 +466,12 @@ impl Shell {
                 self.assign_elem(n, &sub, text, false)
             }
             _ => {
-                let name = [b"$", self.shown(p).as_slice(), b": cannot assign in this way"].concat();
+                let name = [
+                    b"$",
+                    self.shown(p).as_slice(),
+                    b": cannot assign in this way",
+                ]
+                .concat();
                 self.error(name);
                 Err(self.abort(1))
             }

@@ -1,6 +1,7 @@
 //! Shell patterns: `* ? […]` and the extended ones, on bytes, character by character.
 
 use crate::strs::{char_len, decode, push_case};
+use std::collections::HashSet;
 
 /// A piece of a pattern.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ enum Item {
 }
 
 const CLASSES: [&[u8]; 14] = [
-    b"alpha", b"digit", b"alnum", b"upper", b"lower", b"space", b"blank", b"punct", b"print", b"graph", b"cntrl",
-    b"xdigit", b"word", b"ascii",
+    b"alpha", b"digit", b"alnum", b"upper", b"lower", b"space", b"blank", b"punct", b"print",
+    b"graph", b"cntrl", b"xdigit", b"word", b"ascii",
 ];
 
 /// A compiled pattern.
@@ -48,7 +49,12 @@ impl Pattern {
         let pats = parse(text, &mut at, extglob, 0, false);
         let fixed = pats.iter().all(|p| !matches!(p, Pat::Any | Pat::Ext(..)));
         let ext = pats.iter().any(|p| matches!(p, Pat::Ext(..)));
-        Pattern { pats, nocase, fixed, ext }
+        Pattern {
+            pats,
+            nocase,
+            fixed,
+            ext,
+        }
     }
 
     /// Does all of `text` match?
@@ -115,7 +121,9 @@ impl Pattern {
                         push_case(&mut buf, c, upper);
                         self::code(&buf)
                     };
-                    hit = items.iter().any(|i| i.holds(other(true)) || i.holds(other(false)));
+                    hit = items
+                        .iter()
+                        .any(|i| i.holds(other(true)) || i.holds(other(false)));
                 }
                 hit != *negated
             }
@@ -125,8 +133,16 @@ impl Pattern {
     }
 
     /// Calls `done` with each place where a match from `at` may end, until it says true.
-    fn run(&self, pats: &[Pat], text: &[u8], at: usize, done: &mut dyn FnMut(usize) -> bool) -> bool {
-        let Some((first, rest)) = pats.split_first() else { return done(at) };
+    fn run(
+        &self,
+        pats: &[Pat],
+        text: &[u8],
+        at: usize,
+        done: &mut dyn FnMut(usize) -> bool,
+    ) -> bool {
+        let Some((first, rest)) = pats.split_first() else {
+            return done(at);
+        };
         match first {
             Pat::Any => {
                 let mut t = at;
@@ -142,20 +158,29 @@ impl Pattern {
                 }
             }
             Pat::Ext(kind, alts) => match kind {
-                b'@' => alts.iter().any(|a| self.run(a, text, at, &mut |e| self.run(rest, text, e, done))),
+                b'@' => alts
+                    .iter()
+                    .any(|a| self.run(a, text, at, &mut |e| self.run(rest, text, e, done))),
                 b'?' => {
                     self.run(rest, text, at, done)
-                        || alts.iter().any(|a| self.run(a, text, at, &mut |e| e != at && self.run(rest, text, e, done)))
+                        || alts.iter().any(|a| {
+                            self.run(a, text, at, &mut |e| {
+                                e != at && self.run(rest, text, e, done)
+                            })
+                        })
                 }
                 b'*' | b'+' => {
-                    (*kind == b'*' && self.run(rest, text, at, done)) || self.repeat(alts, rest, text, at, at, done)
+                    (*kind == b'*' && self.run(rest, text, at, done))
+                        || self.repeat(alts, rest, text, at, done)
                 }
                 _ => {
                     // !( ): any stretch that none of the alternatives matches as a whole.
                     let mut t = at;
                     loop {
                         let stretch = text.get(at..t).unwrap_or_default();
-                        let hit = alts.iter().any(|a| self.run(a, stretch, 0, &mut |e| e == stretch.len()));
+                        let hit = alts
+                            .iter()
+                            .any(|a| self.run(a, stretch, 0, &mut |e| e == stretch.len()));
                         if !hit && self.run(rest, text, t, done) {
                             return true;
                         }
@@ -174,23 +199,31 @@ impl Pattern {
         }
     }
 
+    /// `*( )` and `+( )`: every place that repetition can reach, each visited once, so that
+    /// neither the stack nor the time depends on how often it repeats.
     fn repeat(
         &self,
         alts: &[Vec<Pat>],
         rest: &[Pat],
         text: &[u8],
-        start: usize,
         at: usize,
         done: &mut dyn FnMut(usize) -> bool,
     ) -> bool {
-        alts.iter().any(|a| {
-            self.run(a, text, at, &mut |e| {
-                if e == at {
-                    return e == start && self.run(rest, text, e, done);
-                }
-                self.run(rest, text, e, done) || self.repeat(alts, rest, text, start, e, done)
-            })
-        })
+        let mut seen = HashSet::new();
+        let mut todo = vec![at];
+        while let Some(from) = todo.pop() {
+            for alt in alts {
+                self.run(alt, text, from, &mut |end| {
+                    if seen.insert(end) && end != from {
+                        todo.push(end);
+                    }
+                    false
+                });
+            }
+        }
+        let mut ends: Vec<usize> = seen.into_iter().collect();
+        ends.sort_unstable();
+        ends.into_iter().any(|end| self.run(rest, text, end, done))
     }
 
     /// Where a match that begins at `at` ends at the latest (`longest`) or earliest.
@@ -227,7 +260,11 @@ impl Pattern {
         }
         starts.push(text.len());
         let hit = |s: &usize| self.matches(text.get(*s..).unwrap_or_default());
-        if longest { starts.iter().copied().find(|s| hit(s)) } else { starts.iter().rev().copied().find(|s| hit(s)) }
+        if longest {
+            starts.iter().copied().find(|s| hit(s))
+        } else {
+            starts.iter().rev().copied().find(|s| hit(s))
+        }
     }
 
     /// Matches only the empty string.
@@ -251,9 +288,9 @@ impl Pattern {
     pub fn starts_with_dot(&self) -> bool {
         match self.pats.first() {
             Some(Pat::Char(c)) => **c == *b".",
-            Some(Pat::Ext(kind, alts)) if *kind != b'!' => {
-                alts.iter().any(|a| matches!(a.first(), Some(Pat::Char(c)) if **c == *b"."))
-            }
+            Some(Pat::Ext(kind, alts)) if *kind != b'!' => alts
+                .iter()
+                .any(|a| matches!(a.first(), Some(Pat::Char(c)) if **c == *b".")),
             _ => false,
         }
     }
@@ -269,7 +306,9 @@ fn code(c: &[u8]) -> u32 {
     match decode(c) {
         Some(ch) => ch as u32,
         // A stray byte is itself, out of the way of real characters.
-        None => 0x1_0000_0000u64.wrapping_sub(256) as u32 + u32::from(c.first().copied().unwrap_or(0)),
+        None => {
+            0x1_0000_0000u64.wrapping_sub(256) as u32 + u32::from(c.first().copied().unwrap_or(0))
+        }
     }
 }
 
@@ -278,7 +317,9 @@ impl Item {
         match self {
             Item::Range(a, b) => (*a..=*b).contains(&c),
             Item::Class(i) => {
-                let Some(ch) = char::from_u32(c) else { return false };
+                let Some(ch) = char::from_u32(c) else {
+                    return false;
+                };
                 match i {
                     0 => ch.is_alphabetic(),
                     1 => ch.is_ascii_digit(),
@@ -339,7 +380,9 @@ fn parse(text: &[u8], at: &mut usize, extglob: bool, nest: u32, inner: bool) -> 
                     *at += 1;
                 }
                 let len = char_len(text, *at).max(1);
-                out.push(Pat::Char(text.get(*at..*at + len).unwrap_or_default().into()));
+                out.push(Pat::Char(
+                    text.get(*at..*at + len).unwrap_or_default().into(),
+                ));
                 *at += len;
             }
         }
@@ -448,7 +491,11 @@ mod tests {
             ("*.@(c|h)", "foo.h", true),
             ("[", "[", true),
         ] {
-            assert_eq!(Pattern::new(pat.as_bytes(), true, false).matches(text.as_bytes()), yes, "{pat} {text}");
+            assert_eq!(
+                Pattern::new(pat.as_bytes(), true, false).matches(text.as_bytes()),
+                yes,
+                "{pat} {text}"
+            );
         }
     }
 

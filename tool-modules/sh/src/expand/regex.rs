@@ -34,9 +34,14 @@ pub fn translate(ere: &[u8]) -> Result<String, &'static str> {
             '{' => {
                 // An interval, or a plain brace.
                 let end = chars.iter().skip(i).position(|c| *c == '}');
-                let body: String = end.map(|e| chars.iter().skip(i).take(e).collect()).unwrap_or_default();
+                let body: String = end
+                    .map(|e| chars.iter().skip(i).take(e).collect())
+                    .unwrap_or_default();
                 let valid = body.split(',').count() <= 2
-                    && body.chars().next().is_some_and(|c| c.is_ascii_digit() || c == ',')
+                    && body
+                        .chars()
+                        .next()
+                        .is_some_and(|c| c.is_ascii_digit() || c == ',')
                     && body.chars().all(|c| c.is_ascii_digit() || c == ',')
                     && body != ",";
                 if valid && !was_start {
@@ -97,7 +102,11 @@ fn ends_escaped(s: &str) -> bool {
 fn last_atom(s: &str) -> usize {
     let body = s.trim_end_matches(['*', '+', '?']);
     if body.ends_with(')') || body.ends_with(']') {
-        let (open, close) = if body.ends_with(')') { ('(', ')') } else { ('[', ']') };
+        let (open, close) = if body.ends_with(')') {
+            ('(', ')')
+        } else {
+            ('[', ']')
+        };
         let mut depth = 0;
         for (i, c) in body.char_indices().rev() {
             if c == close {
@@ -129,7 +138,9 @@ fn bracket(chars: &[char], mut i: usize, out: &mut String) -> Result<usize, &'st
     }
     let mut first = true;
     loop {
-        let Some(&c) = chars.get(i) else { return Err("Unmatched [, [^, [:, [., or [=") };
+        let Some(&c) = chars.get(i) else {
+            return Err("Unmatched [, [^, [:, [., or [=");
+        };
         i += 1;
         match c {
             ']' if !first => {
@@ -144,8 +155,10 @@ fn bracket(chars: &[char], mut i: usize, out: &mut String) -> Result<usize, &'st
                 let name: String = chars.get(i + 1..end).unwrap_or_default().iter().collect();
                 if kind == ':' {
                     match name.as_str() {
-                        "alpha" | "digit" | "alnum" | "upper" | "lower" | "space" | "blank" | "punct" | "print"
-                        | "graph" | "cntrl" | "xdigit" | "word" => out.push_str(&format!("[:{name}:]")),
+                        "alpha" | "digit" | "alnum" | "upper" | "lower" | "space" | "blank"
+                        | "punct" | "print" | "graph" | "cntrl" | "xdigit" | "word" => {
+                            out.push_str(&format!("[:{name}:]"))
+                        }
                         _ => return Err("Invalid character class name"),
                     }
                 } else {
@@ -157,7 +170,11 @@ fn bracket(chars: &[char], mut i: usize, out: &mut String) -> Result<usize, &'st
             }
             '-' => {
                 // At an end of the set it is itself.
-                if first || chars.get(i) == Some(&']') { out.push_str("\\-") } else { out.push('-') }
+                if first || chars.get(i) == Some(&']') {
+                    out.push_str("\\-")
+                } else {
+                    out.push('-')
+                }
             }
             _ => set_char(out, c),
         }

@@ -26,7 +26,11 @@ impl Shell {
                 }
                 let mut all = vec![self.get_or_empty(b"PWD")];
                 all.extend(self.st.dirs.iter().cloned());
-                let i = if sign == b'-' { all.len().checked_sub(1 + n as usize)? } else { n as usize };
+                let i = if sign == b'-' {
+                    all.len().checked_sub(1 + n as usize)?
+                } else {
+                    n as usize
+                };
                 all.get(i).cloned()
             }
         }

@@ -23,7 +23,11 @@ errnos! {
 }
 
 fn last() -> Errno {
-    Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
+    Errno(
+        std::io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EIO),
+    )
 }
 fn io(e: std::io::Error) -> Errno {
     Errno(e.raw_os_error().unwrap_or(libc::EIO))
@@ -89,7 +93,11 @@ pub fn dup2(from: Fd, to: Fd) -> Res<()> {
     ok(unsafe { libc::dup2(from as i32, to as i32) }).map(drop)
 }
 pub fn wait_readable(fd: Fd, timeout_ns: Option<u64>) -> Res<bool> {
-    let mut p = libc::pollfd { fd: fd as i32, events: libc::POLLIN, revents: 0 };
+    let mut p = libc::pollfd {
+        fd: fd as i32,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     let t = timeout_ns.map_or(-1, |n| n.div_ceil(1_000_000) as i32);
     Ok(ok(unsafe { libc::poll(&mut p, 1, t) })? > 0)
 }
@@ -103,13 +111,19 @@ pub fn read_dir(p: &[u8]) -> Res<Vec<Entry>> {
         let t = e.file_type().map_err(io)?;
         out.push(Entry {
             name: e.file_name().into_vec(),
-            dir: if t.is_symlink() { None } else { Some(t.is_dir()) },
+            dir: if t.is_symlink() {
+                None
+            } else {
+                Some(t.is_dir())
+            },
         });
     }
     Ok(out)
 }
 pub fn read_link(p: &[u8]) -> Res<Vec<u8>> {
-    std::fs::read_link(path(p)).map(|p| p.into_os_string().into_vec()).map_err(io)
+    std::fs::read_link(path(p))
+        .map(|p| p.into_os_string().into_vec())
+        .map_err(io)
 }
 fn to(m: std::fs::Metadata) -> Stat {
     Stat {
@@ -136,7 +150,9 @@ pub fn unlink(p: &[u8]) -> Res<()> {
     std::fs::remove_file(path(p)).map_err(io)
 }
 pub fn getcwd() -> Res<Vec<u8>> {
-    std::env::current_dir().map(|p| p.into_os_string().into_vec()).map_err(io)
+    std::env::current_dir()
+        .map(|p| p.into_os_string().into_vec())
+        .map_err(io)
 }
 pub fn chdir(p: &[u8]) -> Res<()> {
     std::env::set_current_dir(path(p)).map_err(io)
@@ -154,9 +170,16 @@ fn find(program: &[u8], env: &[Vec<u8>]) -> Res<Vec<u8>> {
     if program.contains(&b'/') {
         return Ok(program.to_vec());
     }
-    let path = env.iter().find_map(|e| e.strip_prefix(b"PATH=")).unwrap_or(b"/usr/bin:/bin");
+    let path = env
+        .iter()
+        .find_map(|e| e.strip_prefix(b"PATH="))
+        .unwrap_or(b"/usr/bin:/bin");
     for dir in path.split(|b| *b == b':') {
-        let mut full = if dir.is_empty() { b".".to_vec() } else { dir.to_vec() };
+        let mut full = if dir.is_empty() {
+            b".".to_vec()
+        } else {
+            dir.to_vec()
+        };
         full.push(b'/');
         full.extend_from_slice(program);
         if stat(&full).is_ok_and(|s| s.is_file() && s.mode & 0o111 != 0) {
@@ -243,7 +266,13 @@ fn spawn_at(full: &[u8], s: &Spawn<'_>) -> Res<u32> {
 }
 pub fn wait(pid: Option<u32>, hang: bool) -> Res<Option<Ended>> {
     let mut st = 0;
-    let r = unsafe { libc::waitpid(pid.map_or(-1, |p| p as i32), &mut st, if hang { 0 } else { libc::WNOHANG }) };
+    let r = unsafe {
+        libc::waitpid(
+            pid.map_or(-1, |p| p as i32),
+            &mut st,
+            if hang { 0 } else { libc::WNOHANG },
+        )
+    };
     if r < 0 {
         return Err(last());
     }
@@ -251,8 +280,16 @@ pub fn wait(pid: Option<u32>, hang: bool) -> Res<Option<Ended>> {
         return Ok(None);
     }
     let signaled = libc::WIFSIGNALED(st);
-    let status = if signaled { 128 + libc::WTERMSIG(st) } else { libc::WEXITSTATUS(st) };
-    Ok(Some(Ended { pid: r as u32, status, by_signal: signaled }))
+    let status = if signaled {
+        128 + libc::WTERMSIG(st)
+    } else {
+        libc::WEXITSTATUS(st)
+    };
+    Ok(Some(Ended {
+        pid: r as u32,
+        status,
+        by_signal: signaled,
+    }))
 }
 pub fn kill(pid: u32, sig: u32) -> Res<()> {
     ok(unsafe { libc::kill(pid as i32, sig as i32) }).map(drop)
@@ -322,14 +359,19 @@ pub fn cpu() -> (Cpu, Cpu) {
         let mut t: libc::tms = std::mem::zeroed();
         libc::times(&mut t);
         let u = |v: i64| (v * 10_000) as u64;
-        ((u(t.tms_utime), u(t.tms_stime)), (u(t.tms_cutime), u(t.tms_cstime)))
+        (
+            (u(t.tms_utime), u(t.tms_stime)),
+            (u(t.tms_cutime), u(t.tms_cstime)),
+        )
     }
 }
 pub fn limits() -> [u64; 6] {
     [u64::MAX, u64::MAX, 1024, u64::MAX, 65536, 1024]
 }
 pub fn now_ns() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64)
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos() as u64)
 }
 pub fn monotonic_ns() -> u64 {
     unsafe {

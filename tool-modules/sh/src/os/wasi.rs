@@ -74,7 +74,8 @@ pub fn open(p: &[u8], how: OpenHow, _mode: u32) -> Res<Fd> {
     if how.exclusive {
         oflags |= wasi::OFLAGS_EXCL;
     }
-    let mut rights = 0x1fff_ffff & !(wasi::RIGHTS_FD_READ | wasi::RIGHTS_FD_WRITE | wasi::RIGHTS_FD_READDIR);
+    let mut rights =
+        0x1fff_ffff & !(wasi::RIGHTS_FD_READ | wasi::RIGHTS_FD_WRITE | wasi::RIGHTS_FD_READDIR);
     if how.read {
         rights |= wasi::RIGHTS_FD_READ | wasi::RIGHTS_FD_READDIR;
     }
@@ -84,21 +85,37 @@ pub fn open(p: &[u8], how: OpenHow, _mode: u32) -> Res<Fd> {
     let flags = if how.append { wasi::FDFLAGS_APPEND } else { 0 };
     from_root(p, |text| {
         // SAFETY: plain numbers and a borrowed path.
-        unsafe { wasi::path_open(ROOT, wasi::LOOKUPFLAGS_SYMLINK_FOLLOW, text, oflags, rights, rights, flags) }
+        unsafe {
+            wasi::path_open(
+                ROOT,
+                wasi::LOOKUPFLAGS_SYMLINK_FOLLOW,
+                text,
+                oflags,
+                rights,
+                rights,
+                flags,
+            )
+        }
     })?
     .map_err(errno)
 }
 
 /// Reads.
 pub fn read(fd: Fd, buf: &mut [u8]) -> Res<usize> {
-    let iov = [wasi::Iovec { buf: buf.as_mut_ptr(), buf_len: buf.len() }];
+    let iov = [wasi::Iovec {
+        buf: buf.as_mut_ptr(),
+        buf_len: buf.len(),
+    }];
     // SAFETY: the vector describes `buf`, which lives until the call returns.
     unsafe { wasi::fd_read(fd, &iov) }.map_err(errno)
 }
 
 /// Writes some.
 pub fn write(fd: Fd, buf: &[u8]) -> Res<usize> {
-    let iov = [wasi::Ciovec { buf: buf.as_ptr(), buf_len: buf.len() }];
+    let iov = [wasi::Ciovec {
+        buf: buf.as_ptr(),
+        buf_len: buf.len(),
+    }];
     // SAFETY: the vector describes `buf`, which lives until the call returns.
     unsafe { wasi::fd_write(fd, &iov) }.map_err(errno)
 }
@@ -142,7 +159,11 @@ pub fn wait_readable(fd: Fd, timeout_ns: Option<u64>) -> Res<bool> {
         userdata: 0,
         u: wasi::SubscriptionU {
             tag: wasi::EVENTTYPE_FD_READ.raw(),
-            u: wasi::SubscriptionUU { fd_read: wasi::SubscriptionFdReadwrite { file_descriptor: fd } },
+            u: wasi::SubscriptionUU {
+                fd_read: wasi::SubscriptionFdReadwrite {
+                    file_descriptor: fd,
+                },
+            },
         },
     };
     let mut subs = vec![read];
@@ -151,7 +172,8 @@ pub fn wait_readable(fd: Fd, timeout_ns: Option<u64>) -> Res<bool> {
     }
     let mut events = [EVENT; 2];
     // SAFETY: as many events as subscriptions fit.
-    let n = unsafe { wasi::poll_oneoff(subs.as_ptr(), events.as_mut_ptr(), subs.len()) }.map_err(errno)?;
+    let n = unsafe { wasi::poll_oneoff(subs.as_ptr(), events.as_mut_ptr(), subs.len()) }
+        .map_err(errno)?;
     Ok(events.iter().take(n).any(|e| e.userdata == 0))
 }
 
@@ -159,7 +181,10 @@ const EVENT: wasi::Event = wasi::Event {
     userdata: 2,
     error: wasi::ERRNO_SUCCESS,
     type_: wasi::EVENTTYPE_CLOCK,
-    fd_readwrite: wasi::EventFdReadwrite { nbytes: 0, flags: 0 },
+    fd_readwrite: wasi::EventFdReadwrite {
+        nbytes: 0,
+        flags: 0,
+    },
 };
 
 fn clock(timeout: u64) -> wasi::Subscription {
@@ -168,7 +193,12 @@ fn clock(timeout: u64) -> wasi::Subscription {
         u: wasi::SubscriptionU {
             tag: wasi::EVENTTYPE_CLOCK.raw(),
             u: wasi::SubscriptionUU {
-                clock: wasi::SubscriptionClock { id: wasi::CLOCKID_MONOTONIC, timeout, precision: 0, flags: 0 },
+                clock: wasi::SubscriptionClock {
+                    id: wasi::CLOCKID_MONOTONIC,
+                    timeout,
+                    precision: 0,
+                    flags: 0,
+                },
             },
         },
     }
@@ -210,17 +240,23 @@ fn list(fd: Fd) -> Res<Vec<Entry>> {
     let mut cookie = 0u64;
     loop {
         // SAFETY: pointer and length of one vector.
-        let n = unsafe { wasi::fd_readdir(fd, buf.as_mut_ptr(), buf.len(), cookie) }.map_err(errno)?;
+        let n =
+            unsafe { wasi::fd_readdir(fd, buf.as_mut_ptr(), buf.len(), cookie) }.map_err(errno)?;
         let mut at = 0usize;
         let mut whole = 0;
         while let Some(head) = buf.get(at..at + 24).filter(|_| at + 24 <= n) {
             let field = |from: usize| -> [u8; 8] {
-                head.get(from..from + 8).and_then(|s| s.try_into().ok()).unwrap_or([0; 8])
+                head.get(from..from + 8)
+                    .and_then(|s| s.try_into().ok())
+                    .unwrap_or([0; 8])
             };
             let next = u64::from_le_bytes(field(0));
             let len = (u64::from_le_bytes(field(16)) & 0xffff_ffff) as usize;
             let kind = head.get(20).copied().unwrap_or(0);
-            let Some(name) = buf.get(at + 24..at + 24 + len).filter(|_| at + 24 + len <= n) else {
+            let Some(name) = buf
+                .get(at + 24..at + 24 + len)
+                .filter(|_| at + 24 + len <= n)
+            else {
                 break;
             };
             if name != b"." && name != b".." {
@@ -260,7 +296,16 @@ pub fn read_link(p: &[u8]) -> Res<Vec<u8>> {
 }
 
 fn to_stat(s: sys::Stat) -> Stat {
-    Stat { dev: s.dev, ino: s.ino, mode: s.mode, uid: s.uid, gid: s.gid, size: s.size, atime: s.atime_ns, mtime: s.mtime_ns }
+    Stat {
+        dev: s.dev,
+        ino: s.ino,
+        mode: s.mode,
+        uid: s.uid,
+        gid: s.gid,
+        size: s.size,
+        atime: s.atime_ns,
+        mtime: s.mtime_ns,
+    }
 }
 
 /// Metadata, links followed.
@@ -338,11 +383,21 @@ pub fn spawn(s: &Spawn<'_>) -> Res<u32> {
 
 /// Starts this shell again, with a state to work on.
 pub fn spawn_self(s: &Spawn<'_>) -> Res<u32> {
-    spawn(&Spawn { program: b"sh", argv: s.argv, env: s.env, fds: s.fds, blob: s.blob })
+    spawn(&Spawn {
+        program: b"sh",
+        argv: s.argv,
+        env: s.env,
+        fds: s.fds,
+        blob: s.blob,
+    })
 }
 
 fn ended(e: sys::Exit) -> Ended {
-    Ended { pid: e.pid, status: i32::from(e.status), by_signal: e.termination != sys::Termination::Exited }
+    Ended {
+        pid: e.pid,
+        status: i32::from(e.status),
+        by_signal: e.termination != sys::Termination::Exited,
+    }
 }
 
 /// Waits for a child (`None`: any); `Ok(None)` when `hang` is off and none has ended.
@@ -415,7 +470,14 @@ pub fn cpu() -> (Cpu, Cpu) {
 /// Limits as `ulimit` shows them: (memory, cpu ns, descriptors, file size, pipe, processes).
 pub fn limits() -> [u64; 6] {
     sys::limits().map_or([u64::MAX; 6], |l| {
-        [l.process_memory, l.cpu_ns, l.descriptors, l.file_size, l.pipe, l.processes]
+        [
+            l.process_memory,
+            l.cpu_ns,
+            l.descriptors,
+            l.file_size,
+            l.pipe,
+            l.processes,
+        ]
     })
 }
 

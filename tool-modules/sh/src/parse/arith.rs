@@ -60,7 +60,12 @@ pub(super) fn static_expr(word: &Word) -> Option<Box<Expr>> {
 
 /// Parses a text.
 pub fn parse_expr(text: &[u8]) -> Result<Expr, ArithError> {
-    let mut p = Arith { text, pos: 0, last: 0, depth: 0 };
+    let mut p = Arith {
+        text,
+        pos: 0,
+        last: 0,
+        depth: 0,
+    };
     p.space();
     if p.pos == text.len() {
         return Ok(Expr::Num(0));
@@ -84,7 +89,10 @@ type AResult = Result<Expr, ArithError>;
 
 impl Arith<'_> {
     fn err_here(&self, message: &'static str) -> ArithError {
-        ArithError { message, at: Some(self.pos) }
+        ArithError {
+            message,
+            at: Some(self.pos),
+        }
     }
 
     fn at(&self, ahead: usize) -> Option<u8> {
@@ -92,7 +100,10 @@ impl Arith<'_> {
     }
 
     fn space(&mut self) {
-        while self.at(0).is_some_and(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')) {
+        while self
+            .at(0)
+            .is_some_and(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+        {
             self.pos += 1;
         }
     }
@@ -145,7 +156,10 @@ impl Arith<'_> {
         for (text, bin) in ops {
             if self.op(text, if bin.is_none() { b"=" } else { b"" }) {
                 if !matches!(out, Expr::Var(_) | Expr::Elem(..)) {
-                    return Err(ArithError { message: "attempted assignment to non-variable", at: Some(from) });
+                    return Err(ArithError {
+                        message: "attempted assignment to non-variable",
+                        at: Some(from),
+                    });
                 }
                 let right = self.assign()?;
                 out = Expr::Assign(bin, Box::new(out), Box::new(right));
@@ -171,7 +185,10 @@ impl Arith<'_> {
         }
         self.space();
         if self.at(0).is_none() {
-            return Err(ArithError { message: "expression expected", at: Some(self.last) });
+            return Err(ArithError {
+                message: "expression expected",
+                at: Some(self.last),
+            });
         }
         let no = self.assign()?;
         Ok(Expr::Cond(Box::new(test), Box::new(yes), Box::new(no)))
@@ -186,12 +203,23 @@ impl Arith<'_> {
             &[(b"^", b"=", Bin::Xor)],
             &[(b"&", b"&=", Bin::And)],
             &[(b"==", b"", Bin::Eq), (b"!=", b"", Bin::Ne)],
-            &[(b"<=", b"", Bin::Le), (b">=", b"", Bin::Ge), (b"<", b"<=", Bin::Lt), (b">", b">=", Bin::Gt)],
+            &[
+                (b"<=", b"", Bin::Le),
+                (b">=", b"", Bin::Ge),
+                (b"<", b"<=", Bin::Lt),
+                (b">", b">=", Bin::Gt),
+            ],
             &[(b"<<", b"=", Bin::Shl), (b">>", b"=", Bin::Shr)],
             &[(b"+", b"=", Bin::Add), (b"-", b"=", Bin::Sub)],
-            &[(b"*", b"*=", Bin::Mul), (b"/", b"=", Bin::Div), (b"%", b"=", Bin::Rem)],
+            &[
+                (b"*", b"*=", Bin::Mul),
+                (b"/", b"=", Bin::Div),
+                (b"%", b"=", Bin::Rem),
+            ],
         ];
-        let Some(ops) = LEVELS.get(level) else { return self.power() };
+        let Some(ops) = LEVELS.get(level) else {
+            return self.power();
+        };
         let mut left = self.binary(level + 1)?;
         'more: loop {
             for (text, not, bin) in *ops {
@@ -241,12 +269,19 @@ impl Arith<'_> {
     fn unary_inner(&mut self) -> AResult {
         self.space();
         for (text, delta) in [(&b"++"[..], 1), (b"--", -1)] {
-            if self.text.get(self.pos..).is_some_and(|s| s.starts_with(text)) {
+            if self
+                .text
+                .get(self.pos..)
+                .is_some_and(|s| s.starts_with(text))
+            {
                 let save = (self.pos, self.last);
                 self.last = self.pos;
                 self.pos += 2;
                 self.space();
-                if self.at(0).is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') {
+                if self
+                    .at(0)
+                    .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+                {
                     let target = self.primary()?;
                     return Ok(Expr::Step(true, delta, Box::new(target)));
                 }
@@ -266,7 +301,12 @@ impl Arith<'_> {
         let out = self.primary()?;
         self.space();
         for (text, delta) in [(&b"++"[..], 1), (b"--", -1)] {
-            if matches!(out, Expr::Var(_) | Expr::Elem(..)) && self.text.get(self.pos..).is_some_and(|s| s.starts_with(text)) {
+            if matches!(out, Expr::Var(_) | Expr::Elem(..))
+                && self
+                    .text
+                    .get(self.pos..)
+                    .is_some_and(|s| s.starts_with(text))
+            {
                 self.last = self.pos;
                 self.pos += 2;
                 return Ok(Expr::Step(false, delta, Box::new(out)));
@@ -278,7 +318,10 @@ impl Arith<'_> {
     fn primary(&mut self) -> AResult {
         self.space();
         let Some(c) = self.at(0) else {
-            return Err(ArithError { message: "syntax error: operand expected", at: Some(self.last) });
+            return Err(ArithError {
+                message: "syntax error: operand expected",
+                at: Some(self.last),
+            });
         };
         let from = self.pos;
         match c {
@@ -287,30 +330,48 @@ impl Arith<'_> {
                 self.pos += 1;
                 let e = self.comma()?;
                 if !self.op(b")", b"") {
-                    return Err(ArithError { message: "missing `)'", at: Some(self.pos.min(self.text.len())) });
+                    return Err(ArithError {
+                        message: "missing `)'",
+                        at: Some(self.pos.min(self.text.len())),
+                    });
                 }
                 Ok(e)
             }
             EMBED => {
-                let end = self.text.iter().skip(from).position(|b| *b == EMBED_END).unwrap_or(0);
-                let n = std::str::from_utf8(self.text.get(from + 1..from + end).unwrap_or_default())
-                    .ok()
-                    .and_then(|s| s.parse().ok())
+                let end = self
+                    .text
+                    .iter()
+                    .skip(from)
+                    .position(|b| *b == EMBED_END)
                     .unwrap_or(0);
+                let n =
+                    std::str::from_utf8(self.text.get(from + 1..from + end).unwrap_or_default())
+                        .ok()
+                        .and_then(|s| s.parse().ok())
+                        .unwrap_or(0);
                 self.last = from;
                 self.pos = from + end + 1;
                 Ok(Expr::Embed(n))
             }
             b'0'..=b'9' => {
-                while self.at(0).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'#' | b'@')) {
+                while self
+                    .at(0)
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'#' | b'@'))
+                {
                     self.pos += 1;
                 }
                 self.last = from;
                 let token = self.text.get(from..self.pos).unwrap_or_default();
-                number(token).map(Expr::Num).map_err(|message| ArithError { message, at: Some(from) })
+                number(token).map(Expr::Num).map_err(|message| ArithError {
+                    message,
+                    at: Some(from),
+                })
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                while self.at(0).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                while self
+                    .at(0)
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+                {
                     self.pos += 1;
                 }
                 self.last = from;
@@ -332,7 +393,10 @@ impl Arith<'_> {
                         }
                     }
                     if depth != 0 {
-                        return Err(ArithError { message: "bad array subscript", at: Some(from) });
+                        return Err(ArithError {
+                            message: "bad array subscript",
+                            at: Some(from),
+                        });
                     }
                     let sub = self.text.get(open..self.pos - 1).unwrap_or_default();
                     let expr = parse_expr(sub).ok().map(Box::new);
@@ -340,7 +404,10 @@ impl Arith<'_> {
                 }
                 Ok(Expr::Var(name))
             }
-            _ => Err(ArithError { message: "syntax error: operand expected", at: Some(self.pos) }),
+            _ => Err(ArithError {
+                message: "syntax error: operand expected",
+                at: Some(self.pos),
+            }),
         }
     }
 }
@@ -348,13 +415,18 @@ impl Arith<'_> {
 /// A number as arithmetic writes it: `10`, `017`, `0x1f`, `36#zz`.
 pub fn number(token: &[u8]) -> Result<i64, &'static str> {
     let (base, digits, explicit) = if let Some(i) = token.iter().position(|b| *b == b'#') {
-        let base = std::str::from_utf8(token.get(..i).unwrap_or_default()).ok().and_then(|s| s.parse::<u64>().ok());
+        let base = std::str::from_utf8(token.get(..i).unwrap_or_default())
+            .ok()
+            .and_then(|s| s.parse::<u64>().ok());
         match base {
             Some(b) if (2..=64).contains(&b) => (b, token.get(i + 1..).unwrap_or_default(), true),
             Some(_) => return Err("invalid arithmetic base"),
             None => return Err("invalid number"),
         }
-    } else if let Some(hex) = token.strip_prefix(b"0x").or_else(|| token.strip_prefix(b"0X")) {
+    } else if let Some(hex) = token
+        .strip_prefix(b"0x")
+        .or_else(|| token.strip_prefix(b"0X"))
+    {
         (16, hex, false)
     } else if token.len() > 1 && token.first() == Some(&b'0') {
         (8, token.get(1..).unwrap_or_default(), false)

@@ -2,20 +2,43 @@
 
 use super::{PResult, Parser, is_meta};
 use crate::ast::{
-    Arm, ArmEnd, ArithFor, Bs, Case, Command, For, FuncDef, Item, Kind, List, Pipeline, RedirFd, RedirOp, Redirect,
-    Word,
+    ArithFor, Arm, ArmEnd, Bs, Case, Command, For, FuncDef, Item, Kind, List, Pipeline, RedirFd,
+    RedirOp, Redirect, Word,
 };
 use std::cell::RefCell;
 use std::rc::Rc;
 
 const RESERVED: [&[u8]; 22] = [
-    b"!", b"{", b"}", b"[[", b"]]", b"case", b"coproc", b"do", b"done", b"elif", b"else", b"esac", b"fi", b"for",
-    b"function", b"if", b"in", b"select", b"then", b"time", b"until", b"while",
+    b"!",
+    b"{",
+    b"}",
+    b"[[",
+    b"]]",
+    b"case",
+    b"coproc",
+    b"do",
+    b"done",
+    b"elif",
+    b"else",
+    b"esac",
+    b"fi",
+    b"for",
+    b"function",
+    b"if",
+    b"in",
+    b"select",
+    b"then",
+    b"time",
+    b"until",
+    b"while",
 ];
 
 /// Words that end a list rather than begin a command.
 fn ends_list(word: &[u8]) -> bool {
-    matches!(word, b"}" | b"do" | b"done" | b"elif" | b"else" | b"esac" | b"fi" | b"then")
+    matches!(
+        word,
+        b"}" | b"do" | b"done" | b"elif" | b"else" | b"esac" | b"fi" | b"then"
+    )
 }
 
 impl Parser<'_> {
@@ -50,7 +73,11 @@ impl Parser<'_> {
     }
 
     fn expect_word(&mut self, word: &[u8]) -> PResult<()> {
-        if self.take_word(word) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take_word(word) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// Commands up to the end of the line.
@@ -94,7 +121,13 @@ impl Parser<'_> {
         self.newlines()?;
         loop {
             match self.peek() {
-                None => return if empty { Ok(List(out)) } else { Err(self.unexpected_end()) },
+                None => {
+                    return if empty {
+                        Ok(List(out))
+                    } else {
+                        Err(self.unexpected_end())
+                    };
+                }
                 Some(b')') => break,
                 Some(b';') if matches!(self.peek_near(1), Some(b';' | b'&')) => break,
                 _ => {}
@@ -135,11 +168,19 @@ impl Parser<'_> {
             }
             rest.push((and, self.pipeline()?));
         }
-        Ok(Item { first, rest, background: false })
+        Ok(Item {
+            first,
+            rest,
+            background: false,
+        })
     }
 
     fn pipeline(&mut self) -> PResult<Pipeline> {
-        let mut out = Pipeline { negate: false, timed: None, cmds: Vec::new() };
+        let mut out = Pipeline {
+            negate: false,
+            timed: None,
+            cmds: Vec::new(),
+        };
         let mut prefixed = false;
         loop {
             if self.alias_here(false) {
@@ -251,7 +292,9 @@ impl Parser<'_> {
         }
         self.blanks();
         // After a compound command only an operator can come.
-        if self.peek().is_some_and(|b| !is_meta(b) || b == b'(') && !self.reserved().is_some_and(ends_list) {
+        if self.peek().is_some_and(|b| !is_meta(b) || b == b'(')
+            && !self.reserved().is_some_and(ends_list)
+        {
             return Err(self.unexpected());
         }
         Ok(Command { kind, redirs, line })
@@ -295,7 +338,11 @@ impl Parser<'_> {
             if self.take_word(b"elif") {
                 continue;
             }
-            let other = if self.take_word(b"else") { Some(self.compound_list(false)?) } else { None };
+            let other = if self.take_word(b"else") {
+                Some(self.compound_list(false)?)
+            } else {
+                None
+            };
             self.expect_word(b"fi")?;
             return Ok(Kind::If(arms, other));
         }
@@ -330,7 +377,9 @@ impl Parser<'_> {
         self.pos += 2;
         let mut texts = Vec::new();
         for end in [&b";"[..], b";", b"))"] {
-            let Some(text) = self.arith_text(end)? else { return Err(self.unexpected()) };
+            let Some(text) = self.arith_text(end)? else {
+                return Err(self.unexpected());
+            };
             self.pos += end.len();
             let blank = t_blank(&text);
             texts.push(Some(text).filter(|_| !blank));
@@ -343,7 +392,12 @@ impl Parser<'_> {
         let step = texts.pop().flatten();
         let cond = texts.pop().flatten();
         let init = texts.pop().flatten();
-        Ok(Kind::ArithFor(Box::new(ArithFor { init, cond, step, body })))
+        Ok(Kind::ArithFor(Box::new(ArithFor {
+            init,
+            cond,
+            step,
+            body,
+        })))
     }
 
     /// `for` and `select` after the word.
@@ -385,7 +439,9 @@ impl Parser<'_> {
     fn case_clause(&mut self) -> PResult<Kind> {
         self.pos += 4;
         self.blanks();
-        let Some(word) = self.word()? else { return Err(self.unexpected()) };
+        let Some(word) = self.word()? else {
+            return Err(self.unexpected());
+        };
         self.newlines()?;
         self.expect_word(b"in")?;
         let mut arms = Vec::new();
@@ -479,8 +535,17 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         let body = self.command()?;
-        let def = FuncDef { name, body, line, file: RefCell::default() };
-        Ok(Command { kind: Kind::Func(Rc::new(def)), redirs: Vec::new(), line })
+        let def = FuncDef {
+            name,
+            body,
+            line,
+            file: RefCell::default(),
+        };
+        Ok(Command {
+            kind: Kind::Func(Rc::new(def)),
+            redirs: Vec::new(),
+            line,
+        })
     }
 
     fn coproc_clause(&mut self, line: u32) -> PResult<Command> {
@@ -508,13 +573,19 @@ impl Parser<'_> {
             }
         }
         let body = self.command()?;
-        Ok(Command { kind: Kind::Coproc(name, Box::new(body)), redirs: Vec::new(), line })
+        Ok(Command {
+            kind: Kind::Coproc(name, Box::new(body)),
+            redirs: Vec::new(),
+            line,
+        })
     }
 
     /// Replaces the alias at the current position by its text. True if there was one.
     /// `argument`: the word follows an alias that ended in a blank.
     pub(super) fn alias_here(&mut self, argument: bool) -> bool {
-        let Some(aliases) = self.aliases.clone() else { return false };
+        let Some(aliases) = self.aliases.clone() else {
+            return false;
+        };
         if aliases.is_empty() {
             return false;
         }
@@ -529,7 +600,9 @@ impl Parser<'_> {
             }
         }
         let name = self.slice(self.pos, self.pos + len).to_vec();
-        let Some(value) = aliases.get(&name) else { return false };
+        let Some(value) = aliases.get(&name) else {
+            return false;
+        };
         let pos = self.pos;
         self.alias_ends.retain(|(_, end)| *end > pos);
         if self.alias_ends.iter().any(|(n, _)| *n == name) {

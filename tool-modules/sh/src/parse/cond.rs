@@ -5,7 +5,8 @@ use super::{PResult, Parser, is_meta};
 use crate::ast::CondExpr;
 
 const BINARY: [&[u8]; 14] = [
-    b"==", b"=", b"!=", b"=~", b"-eq", b"-ne", b"-lt", b"-le", b"-gt", b"-ge", b"-nt", b"-ot", b"-ef", b"<=",
+    b"==", b"=", b"!=", b"=~", b"-eq", b"-ne", b"-lt", b"-le", b"-gt", b"-ge", b"-nt", b"-ot",
+    b"-ef", b"<=",
 ];
 
 impl Parser<'_> {
@@ -30,7 +31,10 @@ impl Parser<'_> {
 
     fn cond_error(&mut self) -> super::ParseError {
         let mut e = self.unexpected();
-        if !e.at_end && e.message.starts_with(b"syntax error near unexpected token `") {
+        if !e.at_end
+            && e.message
+                .starts_with(b"syntax error near unexpected token `")
+        {
             let at = b"syntax error near unexpected token `".len();
             let token = e.message.get(at..).unwrap_or_default().to_vec();
             e.message = b"syntax error in conditional expression: unexpected token `".to_vec();
@@ -94,7 +98,9 @@ impl Parser<'_> {
         if self.at_close() {
             return Err(self.cond_error());
         }
-        let Some(first) = self.word()? else { return Err(self.cond_error()) };
+        let Some(first) = self.word()? else {
+            return Err(self.cond_error());
+        };
         // -x word
         if let Some([b'-', flag]) = first.as_lit()
             && b"abcdefghknoprstuvwxzGLNORS".contains(flag)
@@ -102,7 +108,10 @@ impl Parser<'_> {
             let flag = *flag;
             self.blanks();
             let from = self.pos;
-            if self.peek().is_some() && !self.at_close() && !matches!(self.peek(), Some(b'&' | b'|' | b')' | b'\n')) {
+            if self.peek().is_some()
+                && !self.at_close()
+                && !matches!(self.peek(), Some(b'&' | b'|' | b')' | b'\n'))
+            {
                 // `-f == x` compares; anything else is the operand.
                 if self.binary_operator().is_none() || self.operand_is_last() {
                     self.pos = from;
@@ -134,14 +143,20 @@ impl Parser<'_> {
         if self.at_close() {
             return Err(self.cond_error());
         }
-        let Some(right) = self.word_at(place)? else { return Err(self.cond_error()) };
+        let Some(right) = self.word_at(place)? else {
+            return Err(self.cond_error());
+        };
         Ok(CondExpr::Binary(op.into(), first, right))
     }
 
     /// Takes an operator of two operands that is a word.
     fn binary_operator(&mut self) -> Option<&'static [u8]> {
         for op in BINARY {
-            if self.starts(op) && self.peek_near(op.len()).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n')) {
+            if self.starts(op)
+                && self
+                    .peek_near(op.len())
+                    .is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n'))
+            {
                 self.pos += op.len();
                 return Some(op);
             }
@@ -150,7 +165,7 @@ impl Parser<'_> {
     }
 
     fn operand_is_last(&mut self) -> bool {
-        self.newlines().is_ok() && (self.at_close() || matches!(self.peek(), Some(b'&' | b'|' | b')')))
+        self.newlines().is_ok()
+            && (self.at_close() || matches!(self.peek(), Some(b'&' | b'|' | b')')))
     }
 }
-

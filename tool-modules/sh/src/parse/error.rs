@@ -17,7 +17,12 @@ pub struct ParseError {
 
 impl Parser<'_> {
     pub(super) fn error_at(&mut self, pos: usize, message: &str) -> ParseError {
-        ParseError { line: self.line_at(pos), message: message.as_bytes().to_vec(), context: None, at_end: false }
+        ParseError {
+            line: self.line_at(pos),
+            message: message.as_bytes().to_vec(),
+            context: None,
+            at_end: false,
+        }
     }
 
     /// The token at the current position is not allowed there.
@@ -31,7 +36,12 @@ impl Parser<'_> {
         let mut message = b"syntax error near unexpected token `".to_vec();
         message.extend_from_slice(&token);
         message.push(b'\'');
-        ParseError { line: self.line_at(at), message, context: Some(self.line_text(at).to_vec()), at_end: false }
+        ParseError {
+            line: self.line_at(at),
+            message,
+            context: Some(self.line_text(at).to_vec()),
+            at_end: false,
+        }
     }
 
     pub(super) fn unexpected_end(&mut self) -> ParseError {
@@ -39,7 +49,12 @@ impl Parser<'_> {
         if self.buf.last().is_some_and(|b| *b != b'\n') {
             line += 1;
         }
-        ParseError { line, message: b"syntax error: unexpected end of file".to_vec(), context: None, at_end: true }
+        ParseError {
+            line,
+            message: b"syntax error: unexpected end of file".to_vec(),
+            context: None,
+            at_end: true,
+        }
     }
 
     /// A quote or bracket that was opened at `from` is never closed.
@@ -58,8 +73,22 @@ impl Parser<'_> {
             Some(b'\n') => b"newline".to_vec(),
             Some(c) if is_meta(c) => {
                 for op in [
-                    &b";;&"[..], b"<<<", b"<<-", b"&>>", b";;", b";&", b"&&", b"||", b"|&", b"<<", b">>", b"<&",
-                    b">&", b"<>", b">|", b"&>",
+                    &b";;&"[..],
+                    b"<<<",
+                    b"<<-",
+                    b"&>>",
+                    b";;",
+                    b";&",
+                    b"&&",
+                    b"||",
+                    b"|&",
+                    b"<<",
+                    b">>",
+                    b"<&",
+                    b">&",
+                    b"<>",
+                    b">|",
+                    b"&>",
                 ] {
                     if self.starts(op) {
                         return op.to_vec();

@@ -10,11 +10,19 @@ impl Parser<'_> {
     pub(super) fn heredoc_start(&mut self, strip: bool) -> PResult<Rc<RefCell<Here>>> {
         self.blanks();
         let from = self.pos;
-        let Some(word) = self.word()? else { return Err(self.unexpected()) };
+        let Some(word) = self.word()? else {
+            return Err(self.unexpected());
+        };
         let raw = self.slice(from, self.pos).to_vec();
         let quoted = raw.iter().any(|b| matches!(b, b'\'' | b'"' | b'\\'));
         let delim: Bs = if quoted { quote_removed(&word) } else { raw }.into();
-        let here = Rc::new(RefCell::new(Here { delim, quoted, strip, body: Word::default(), text: Bs::default() }));
+        let here = Rc::new(RefCell::new(Here {
+            delim,
+            quoted,
+            strip,
+            body: Word::default(),
+            text: Bs::default(),
+        }));
         let line = self.line();
         self.pending.push((here.clone(), line));
         Ok(here)
@@ -30,7 +38,11 @@ impl Parser<'_> {
 
     /// Input ended while documents were due.
     pub(super) fn finish_heredocs(&mut self) -> PResult<()> {
-        if self.pending.is_empty() { Ok(()) } else { self.read_heredocs() }
+        if self.pending.is_empty() {
+            Ok(())
+        } else {
+            self.read_heredocs()
+        }
     }
 
     fn read_heredoc(&mut self, here: &Rc<RefCell<Here>>, at_line: u32) -> PResult<()> {
@@ -68,7 +80,11 @@ impl Parser<'_> {
                 break;
             }
             // Inside $(…) a here-document may be closed by its delimiter and the parenthesis.
-            if !continued && self.depth > 0 && line.starts_with(&delim) && line.get(delim.len()) == Some(&b')') {
+            if !continued
+                && self.depth > 0
+                && line.starts_with(&delim)
+                && line.get(delim.len()) == Some(&b')')
+            {
                 self.pos = from + (self.pos - from - usize::from(ended) - line.len()) + delim.len();
                 break;
             }
@@ -79,13 +95,19 @@ impl Parser<'_> {
             }
         }
         let word = if quoted {
-            Word { parts: vec![Part::Quoted(body.clone().into())], ..Word::default() }
+            Word {
+                parts: vec![Part::Quoted(body.clone().into())],
+                ..Word::default()
+            }
         } else {
             let mut p = Parser::new(&body, first_line);
             p.extglob = self.extglob;
             p.aliases = self.aliases.clone();
             p.depth = self.depth;
-            Word { parts: p.here_parts()?, ..Word::default() }
+            Word {
+                parts: p.here_parts()?,
+                ..Word::default()
+            }
         };
         let mut h = here.borrow_mut();
         h.body = word;

@@ -164,7 +164,8 @@ impl<'a> Parser<'a> {
 
     fn line_at(&mut self, pos: usize) -> u32 {
         let (from, line) = self.line_cache;
-        let count = |s: Option<&[u8]>| s.map_or(0, |s| s.iter().filter(|b| **b == b'\n').count() as u32);
+        let count =
+            |s: Option<&[u8]>| s.map_or(0, |s| s.iter().filter(|b| **b == b'\n').count() as u32);
         let line = if pos >= from {
             line + count(self.buf.get(from..pos))
         } else {
@@ -177,14 +178,20 @@ impl<'a> Parser<'a> {
     /// The text of the line that `pos` is on.
     fn line_text(&self, pos: usize) -> &[u8] {
         let pos = pos.min(self.buf.len());
-        let start = self.buf.get(..pos).and_then(|s| s.iter().rposition(|b| *b == b'\n')).map_or(0, |i| i + 1);
+        let start = self
+            .buf
+            .get(..pos)
+            .and_then(|s| s.iter().rposition(|b| *b == b'\n'))
+            .map_or(0, |i| i + 1);
         let rest = self.buf.get(start..).unwrap_or_default();
         let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
         rest.get(..end).unwrap_or_default()
     }
 
     fn fill(&mut self) -> bool {
-        let Some(more) = self.more.as_mut() else { return false };
+        let Some(more) = self.more.as_mut() else {
+            return false;
+        };
         match more() {
             Some(line) if !line.is_empty() => {
                 self.buf.extend_from_slice(&line);
@@ -225,7 +232,9 @@ impl<'a> Parser<'a> {
     }
 
     fn starts(&self, text: &[u8]) -> bool {
-        self.buf.get(self.pos..).is_some_and(|s| s.starts_with(text))
+        self.buf
+            .get(self.pos..)
+            .is_some_and(|s| s.starts_with(text))
     }
 
     fn slice(&self, from: usize, to: usize) -> &[u8] {
@@ -261,10 +270,12 @@ impl<'a> Parser<'a> {
 
     fn comment_may_start(&self) -> bool {
         self.pos == 0
-            || self
-                .buf
-                .get(self.pos - 1)
-                .is_none_or(|b| matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`' | b'<' | b'>'))
+            || self.buf.get(self.pos - 1).is_none_or(|b| {
+                matches!(
+                    b,
+                    b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')' | b'`' | b'<' | b'>'
+                )
+            })
     }
 
     /// Takes a newline, and the here-documents that begin after it.
@@ -298,5 +309,8 @@ impl<'a> Parser<'a> {
 
 /// Separates words.
 pub(crate) fn is_meta(b: u8) -> bool {
-    matches!(b, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')')
+    matches!(
+        b,
+        b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')'
+    )
 }

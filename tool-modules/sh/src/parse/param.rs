@@ -19,7 +19,9 @@ impl Parser<'_> {
     fn dollar_inner(&mut self, quoted: bool) -> PResult<Option<Part>> {
         let from = self.pos;
         self.pos += 1;
-        let Some(c) = self.peek_near(0) else { return Ok(None) };
+        let Some(c) = self.peek_near(0) else {
+            return Ok(None);
+        };
         match c {
             b'\'' if !quoted => {
                 self.pos += 1;
@@ -57,7 +59,15 @@ impl Parser<'_> {
                 self.pos += 1;
                 let list = self.substitution()?;
                 let text = self.slice(from, self.pos).into();
-                Ok(Some(Part::CmdSub(CmdSub { list, backquote: false, text, error: None }.into())))
+                Ok(Some(Part::CmdSub(
+                    CmdSub {
+                        list,
+                        backquote: false,
+                        text,
+                        error: None,
+                    }
+                    .into(),
+                )))
             }
             b'[' => {
                 self.pos += 1;
@@ -80,7 +90,10 @@ impl Parser<'_> {
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 let start = self.pos;
-                while self.peek_near(0).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                while self
+                    .peek_near(0)
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+                {
                     self.pos += 1;
                 }
                 Ok(Some(plain(Pname::Var(self.slice(start, self.pos).into()))))
@@ -130,8 +143,18 @@ impl Parser<'_> {
     }
 
     fn braced_inner(&mut self, from: usize, quoted: bool) -> PResult<Option<Param>> {
-        let Some(c) = self.peek() else { return Err(self.unclosed(from, '}')) };
-        let make = |name, sub, indirect, op| Some(Param { name, sub, indirect, op, text: Bs::default() });
+        let Some(c) = self.peek() else {
+            return Err(self.unclosed(from, '}'));
+        };
+        let make = |name, sub, indirect, op| {
+            Some(Param {
+                name,
+                sub,
+                indirect,
+                op,
+                text: Bs::default(),
+            })
+        };
         if c == b'#' {
             let after = self.peek_at(1);
             let length = match after {
@@ -142,7 +165,9 @@ impl Parser<'_> {
             };
             if length {
                 self.pos += 1;
-                let Some(name) = self.parameter_name() else { return Ok(None) };
+                let Some(name) = self.parameter_name() else {
+                    return Ok(None);
+                };
                 let sub = self.param_subscript()?;
                 return Ok(make(name, sub, false, Op::Length));
             }
@@ -152,12 +177,16 @@ impl Parser<'_> {
             let after = self.peek_at(1);
             indirect = after.is_some_and(|a| a.is_ascii_alphanumeric() || a == b'_')
                 || (after.is_some_and(|a| matches!(a, b'@' | b'*' | b'#' | b'?' | b'$' | b'!'))
-                    && self.peek_at(2).is_some_and(|a| a == b'}' || after == Some(b'#') || a == b':'));
+                    && self
+                        .peek_at(2)
+                        .is_some_and(|a| a == b'}' || after == Some(b'#') || a == b':'));
             if indirect {
                 self.pos += 1;
             }
         }
-        let Some(name) = self.parameter_name() else { return Ok(None) };
+        let Some(name) = self.parameter_name() else {
+            return Ok(None);
+        };
         let sub = self.param_subscript()?;
         if indirect && matches!(name, Pname::Var(_)) {
             match (&sub, self.peek(), self.peek_at(1)) {
@@ -165,12 +194,18 @@ impl Parser<'_> {
                     self.pos += 1;
                     return Ok(make(name, None, false, Op::Names(k)));
                 }
-                (Some(Sub::At), Some(b'}'), _) => return Ok(make(name, None, false, Op::Keys(b'@'))),
-                (Some(Sub::Star), Some(b'}'), _) => return Ok(make(name, None, false, Op::Keys(b'*'))),
+                (Some(Sub::At), Some(b'}'), _) => {
+                    return Ok(make(name, None, false, Op::Keys(b'@')));
+                }
+                (Some(Sub::Star), Some(b'}'), _) => {
+                    return Ok(make(name, None, false, Op::Keys(b'*')));
+                }
                 _ => {}
             }
         }
-        let Some(op) = self.operator(quoted)? else { return Ok(None) };
+        let Some(op) = self.operator(quoted)? else {
+            return Ok(None);
+        };
         Ok(make(name, sub, indirect, op))
     }
 
@@ -185,7 +220,10 @@ impl Parser<'_> {
             return Some(Pname::Pos(text.parse().unwrap_or(u32::MAX)));
         }
         if c.is_ascii_alphabetic() || c == b'_' {
-            while self.peek_near(0).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            while self
+                .peek_near(0)
+                .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+            {
                 self.pos += 1;
             }
             return Some(Pname::Var(self.slice(start, self.pos).into()));
@@ -223,7 +261,9 @@ impl Parser<'_> {
 
     /// What follows the name. `None`: nothing that means anything.
     fn operator(&mut self, quoted: bool) -> PResult<Option<Op>> {
-        let Some(c) = self.peek() else { return Ok(None) };
+        let Some(c) = self.peek() else {
+            return Ok(None);
+        };
         self.pos += 1;
         let op = match c {
             b'}' => {
@@ -237,11 +277,15 @@ impl Parser<'_> {
                     Op::Default(k, true, self.default_word(quoted)?)
                 }
                 _ => {
-                    let Some(off) = self.arith_text(b":}")? else { return Ok(None) };
+                    let Some(off) = self.arith_text(b":}")? else {
+                        return Ok(None);
+                    };
                     let mut len = None;
                     if self.peek() == Some(b':') {
                         self.pos += 1;
-                        let Some(l) = self.arith_text(b"}")? else { return Ok(None) };
+                        let Some(l) = self.arith_text(b"}")? else {
+                            return Ok(None);
+                        };
                         len = Some(l);
                     }
                     Op::Slice(off, len)
@@ -281,13 +325,20 @@ impl Parser<'_> {
                 if all {
                     self.pos += 1;
                 }
-                let pat = if self.peek() == Some(b'}') { None } else { Some(self.operand(b"}")?) };
+                let pat = if self.peek() == Some(b'}') {
+                    None
+                } else {
+                    Some(self.operand(b"}")?)
+                };
                 Op::Case(c, all, pat)
             }
             b'@' => match self.peek() {
                 Some(k) if k.is_ascii_alphabetic() => {
                     self.pos += 1;
-                    if !matches!(k, b'Q' | b'E' | b'P' | b'A' | b'a' | b'U' | b'u' | b'L' | b'K' | b'k') {
+                    if !matches!(
+                        k,
+                        b'Q' | b'E' | b'P' | b'A' | b'a' | b'U' | b'u' | b'L' | b'K' | b'k'
+                    ) {
                         return Ok(None);
                     }
                     Op::Transform(k)
@@ -302,7 +353,10 @@ impl Parser<'_> {
     fn default_word(&mut self, quoted: bool) -> PResult<Word> {
         if quoted {
             let parts = self.quoted_operand(b"}")?;
-            return Ok(Word { parts: vec![Part::DQuote(parts)], ..Word::default() });
+            return Ok(Word {
+                parts: vec![Part::DQuote(parts)],
+                ..Word::default()
+            });
         }
         self.operand(b"}")
     }
@@ -317,7 +371,9 @@ impl Parser<'_> {
         let mut brackets = 0u32;
         let mut questions = 0u32;
         loop {
-            let Some(c) = self.peek() else { return Err(self.unclosed(open, if double { ')' } else { '}' })) };
+            let Some(c) = self.peek() else {
+                return Err(self.unclosed(open, if double { ')' } else { '}' }));
+            };
             if depth == 0 && brackets == 0 {
                 if double {
                     if c == b')' {
@@ -392,12 +448,22 @@ impl Parser<'_> {
             out.lit(c);
         }
         out.flush();
-        let word = Word { parts: out.parts, brace: false, assign: None };
+        let word = Word {
+            parts: out.parts,
+            brace: false,
+            assign: None,
+        };
         let expr = super::arith::static_expr(&word);
         Ok(Some(ArithText { word, expr }))
     }
 }
 
 fn plain(name: Pname) -> Part {
-    Part::Param(Box::new(Param { name, sub: None, indirect: false, op: Op::None, text: Bs::default() }))
+    Part::Param(Box::new(Param {
+        name,
+        sub: None,
+        indirect: false,
+        op: Op::None,
+        text: Bs::default(),
+    }))
 }

@@ -32,7 +32,9 @@ impl Parser<'_> {
         self.pos += 1;
         let mut out = Pieces::default();
         loop {
-            let Some(c) = self.peek() else { return Err(self.unclosed(open, '"')) };
+            let Some(c) = self.peek() else {
+                return Err(self.unclosed(open, '"'));
+            };
             if c == b'"' {
                 self.pos += 1;
                 break;
@@ -127,7 +129,9 @@ impl Parser<'_> {
         self.pos += 1;
         let mut text = Vec::new();
         loop {
-            let Some(c) = self.next() else { return Err(self.unclosed(open, '`')) };
+            let Some(c) = self.next() else {
+                return Err(self.unclosed(open, '`'));
+            };
             match c {
                 b'`' => break,
                 b'\\' => match self.peek() {
@@ -156,7 +160,15 @@ impl Parser<'_> {
             Err(e) => (Default::default(), Some(e.message.into())),
         };
         let text = self.slice(open, self.pos).into();
-        Ok(Part::CmdSub(CmdSub { list, backquote: true, text, error }.into()))
+        Ok(Part::CmdSub(
+            CmdSub {
+                list,
+                backquote: true,
+                text,
+                error,
+            }
+            .into(),
+        ))
     }
 }
 
@@ -197,7 +209,12 @@ pub fn ansi_c(text: &[u8]) -> Vec<u8> {
             }
             b'x' => {
                 let braced = text.get(i) == Some(&b'{');
-                let (value, len) = digits(text, i + usize::from(braced), 16, if braced { 8 } else { 2 });
+                let (value, len) = digits(
+                    text,
+                    i + usize::from(braced),
+                    16,
+                    if braced { 8 } else { 2 },
+                );
                 if len == 0 {
                     out.extend_from_slice(b"\\x");
                     continue;
@@ -250,7 +267,9 @@ pub(crate) fn digits(text: &[u8], at: usize, base: u32, max: usize) -> (u32, usi
     let mut value = 0u32;
     let mut len = 0;
     while len < max {
-        let Some(d) = text.get(at + len).and_then(|b| (*b as char).to_digit(base)) else { break };
+        let Some(d) = text.get(at + len).and_then(|b| (*b as char).to_digit(base)) else {
+            break;
+        };
         value = value.wrapping_mul(base).wrapping_add(d);
         len += 1;
     }

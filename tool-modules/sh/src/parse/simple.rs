@@ -8,7 +8,10 @@ use crate::strs::is_name;
 
 /// Commands whose arguments may be assignments, `name=( … )` included.
 fn is_declaration(word: &[u8]) -> bool {
-    matches!(word, b"declare" | b"typeset" | b"local" | b"export" | b"readonly" | b"alias" | b"eval" | b"let")
+    matches!(
+        word,
+        b"declare" | b"typeset" | b"local" | b"export" | b"readonly" | b"alias" | b"eval" | b"let"
+    )
 }
 
 impl Parser<'_> {
@@ -50,7 +53,10 @@ impl Parser<'_> {
                     let array = matches!(assign.value, AssignValue::Array(_));
                     let end = self.pos;
                     let mut word = if array {
-                        Word { parts: vec![Part::Quoted(self.slice(from, end).into())], ..Word::default() }
+                        Word {
+                            parts: vec![Part::Quoted(self.slice(from, end).into())],
+                            ..Word::default()
+                        }
                     } else {
                         self.pos = from;
                         self.word()?.unwrap_or_default()
@@ -65,7 +71,11 @@ impl Parser<'_> {
             let from = self.pos;
             let Some(word) = self.word()? else { break };
             prev_end = self.pos;
-            if out.words.is_empty() && out.assigns.is_empty() && redirs.is_empty() && self.function_follows(&word) {
+            if out.words.is_empty()
+                && out.assigns.is_empty()
+                && redirs.is_empty()
+                && self.function_follows(&word)
+            {
                 let name: Bs = self.slice(from, self.pos).into();
                 self.blanks();
                 self.pos += 1;
@@ -77,7 +87,10 @@ impl Parser<'_> {
                 declaration = match word.as_lit() {
                     Some(w) => {
                         is_declaration(w)
-                            && out.words.iter().all(|w| matches!(w.as_lit(), Some(b"command" | b"builtin")))
+                            && out
+                                .words
+                                .iter()
+                                .all(|w| matches!(w.as_lit(), Some(b"command" | b"builtin")))
                     }
                     None => false,
                 };
@@ -90,7 +103,11 @@ impl Parser<'_> {
         if self.peek() == Some(b'(') {
             return Err(self.unexpected());
         }
-        Ok(Command { kind: Kind::Simple(out), redirs, line })
+        Ok(Command {
+            kind: Kind::Simple(out),
+            redirs,
+            line,
+        })
     }
 
     /// `name ()` ?
@@ -116,7 +133,10 @@ impl Parser<'_> {
     pub(super) fn assignment(&mut self, arrays: bool) -> PResult<Option<Assign>> {
         let from = self.pos;
         let mut len = 0;
-        while self.peek_near(len).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        while self
+            .peek_near(len)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        {
             len += 1;
         }
         let name: Bs = self.slice(from, from + len).into();
@@ -155,10 +175,20 @@ impl Parser<'_> {
         if arrays && self.peek_near(0) == Some(b'(') {
             self.pos += 1;
             let elems = self.array_elems()?;
-            return Ok(Some(Assign { name, sub, append, value: AssignValue::Array(elems) }));
+            return Ok(Some(Assign {
+                name,
+                sub,
+                append,
+                value: AssignValue::Array(elems),
+            }));
         }
         let value = self.value_word()?;
-        Ok(Some(Assign { name, sub, append, value: AssignValue::Word(value) }))
+        Ok(Some(Assign {
+            name,
+            sub,
+            append,
+            value: AssignValue::Word(value),
+        }))
     }
 
     /// The whole text as one assignment.
@@ -174,7 +204,11 @@ impl Parser<'_> {
             return Ok(None);
         }
         self.pos += 1;
-        Ok(Some(Word { parts, brace: false, assign: None }))
+        Ok(Some(Word {
+            parts,
+            brace: false,
+            assign: None,
+        }))
     }
 
     fn array_elems(&mut self) -> PResult<Vec<Elem>> {
@@ -196,7 +230,11 @@ impl Parser<'_> {
                         if append || self.peek_near(0) == Some(b'=') {
                             self.pos += if append { 2 } else { 1 };
                             let value = self.value_word()?;
-                            out.push(Elem { sub: Some(sub), append, value });
+                            out.push(Elem {
+                                sub: Some(sub),
+                                append,
+                                value,
+                            });
                             continue;
                         }
                     }
@@ -205,7 +243,11 @@ impl Parser<'_> {
                 _ => {}
             }
             match self.word()? {
-                Some(value) => out.push(Elem { sub: None, append: false, value }),
+                Some(value) => out.push(Elem {
+                    sub: None,
+                    append: false,
+                    value,
+                }),
                 None => return Err(self.unexpected()),
             }
         }
@@ -231,7 +273,9 @@ impl Parser<'_> {
                 self.pos += len;
             }
             Some(b'{') => {
-                let Some(var) = self.fd_variable()? else { return Ok(None) };
+                let Some(var) = self.fd_variable()? else {
+                    return Ok(None);
+                };
                 fd = Some(var);
             }
             Some(b'<' | b'>') => {}
@@ -264,10 +308,15 @@ impl Parser<'_> {
         self.pos += text.len();
         if which == 3 || which == 4 {
             let here = self.heredoc_start(which == 3)?;
-            return Ok(Some(Redirect { fd, op: RedirOp::Here(here) }));
+            return Ok(Some(Redirect {
+                fd,
+                op: RedirOp::Here(here),
+            }));
         }
         self.blanks();
-        let Some(word) = self.word()? else { return Err(self.unexpected()) };
+        let Some(word) = self.word()? else {
+            return Err(self.unexpected());
+        };
         let op = match which {
             0 => RedirOp::Both(true, word),
             1 => RedirOp::Both(false, word),
@@ -287,7 +336,10 @@ impl Parser<'_> {
     fn fd_variable(&mut self) -> PResult<Option<RedirFd>> {
         let from = self.pos;
         let mut len = 1;
-        while self.peek_near(len).is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        while self
+            .peek_near(len)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        {
             len += 1;
         }
         let name: Bs = self.slice(from + 1, from + len).into();

@@ -69,30 +69,50 @@ impl Parser<'_> {
         if self.pos == from {
             return Ok(None);
         }
-        Ok(Some(Word { parts: p.parts, brace: p.brace, assign: None }))
+        Ok(Some(Word {
+            parts: p.parts,
+            brace: p.brace,
+            assign: None,
+        }))
     }
 
     /// The whole text as one word, blanks included.
     pub fn whole_word(&mut self) -> PResult<Word> {
         let p = self.pieces(Place::Operand(b""))?;
-        Ok(Word { parts: p.parts, brace: false, assign: None })
+        Ok(Word {
+            parts: p.parts,
+            brace: false,
+            assign: None,
+        })
     }
 
     /// The whole text as if it stood in double quotes.
     pub fn quoted_word(&mut self) -> PResult<Word> {
-        Ok(Word { parts: self.here_parts()?, brace: false, assign: None })
+        Ok(Word {
+            parts: self.here_parts()?,
+            brace: false,
+            assign: None,
+        })
     }
 
     /// The value after `=`; may be empty.
     pub(super) fn value_word(&mut self) -> PResult<Word> {
         let p = self.pieces(Place::Value)?;
-        Ok(Word { parts: p.parts, brace: false, assign: None })
+        Ok(Word {
+            parts: p.parts,
+            brace: false,
+            assign: None,
+        })
     }
 
     /// The pieces of a word in `${…}` outside double quotes.
     pub(super) fn operand(&mut self, stop: &[u8]) -> PResult<Word> {
         let p = self.pieces(Place::Operand(stop))?;
-        Ok(Word { parts: p.parts, brace: false, assign: None })
+        Ok(Word {
+            parts: p.parts,
+            brace: false,
+            assign: None,
+        })
     }
 
     pub(super) fn bracket_parts(&mut self) -> PResult<Vec<Part>> {
@@ -126,7 +146,10 @@ impl Parser<'_> {
                     }
                 }
                 Place::Regex => {
-                    if depth == 0 && (matches!(c, b' ' | b'\t' | b'\n' | b';' | b'<' | b'>' | b')') || c == b'&') {
+                    if depth == 0
+                        && (matches!(c, b' ' | b'\t' | b'\n' | b';' | b'<' | b'>' | b')')
+                            || c == b'&')
+                    {
                         break;
                     }
                     if depth == 0 && c == b'|' && self.peek_near(1) == Some(b'|') {
@@ -191,7 +214,10 @@ impl Parser<'_> {
                     name_so_far = false;
                     continue;
                 }
-                b'<' | b'>' if !matches!(place, Place::Subscript | Place::Regex) && self.peek_near(1) == Some(b'(') => {
+                b'<' | b'>'
+                    if !matches!(place, Place::Subscript | Place::Regex)
+                        && self.peek_near(1) == Some(b'(') =>
+                {
                     self.pos += 2;
                     let list = self.substitution()?;
                     out.part(Part::ProcSub(c == b'>', list.into()));
@@ -207,7 +233,11 @@ impl Parser<'_> {
                 }
                 _ => {}
             }
-            if !inner && depth == 0 && is_meta(c) && !(place == Place::Regex && matches!(c, b'(' | b')' | b'|')) {
+            if !inner
+                && depth == 0
+                && is_meta(c)
+                && !(place == Place::Regex && matches!(c, b'(' | b')' | b'|'))
+            {
                 break;
             }
             if c == b'{' {
@@ -241,7 +271,9 @@ impl Parser<'_> {
                 Some(b':') if value => break,
                 Some(b'}') if inner => break,
                 Some(b) if is_meta(b) => break,
-                Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'+' | b'-') => len += 1,
+                Some(b) if b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'+' | b'-') => {
+                    len += 1
+                }
                 Some(_) => return false,
             }
         }
@@ -262,7 +294,9 @@ impl Parser<'_> {
         }
         let mut depth = 1u32;
         loop {
-            let Some(c) = self.peek() else { return Err(self.unclosed(open, ')')) };
+            let Some(c) = self.peek() else {
+                return Err(self.unclosed(open, ')'));
+            };
             match c {
                 b')' => {
                     depth -= 1;
@@ -330,7 +364,8 @@ impl Parser<'_> {
                     let kind = self.peek_near(1).unwrap_or(b':');
                     let mut len = 2;
                     while self.peek_near(len).is_some_and(|b| b != b'\n')
-                        && !(self.peek_near(len) == Some(kind) && self.peek_near(len + 1) == Some(b']'))
+                        && !(self.peek_near(len) == Some(kind)
+                            && self.peek_near(len + 1) == Some(b']'))
                     {
                         len += 1;
                     }
