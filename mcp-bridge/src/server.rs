@@ -16,6 +16,7 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, Peer, RequestContext, RoleServer, SubscriptionContext};
 use rmcp::{ServerHandler, model};
+use tokio_util::sync::CancellationToken;
 
 use crate::http::Authorised;
 use crate::resources::{self, notices, prompts};
@@ -55,14 +56,19 @@ enum Source {
 /// One connection's server.
 pub(crate) struct Bridge {
     source: Source,
+    /// Cancelled when the connection is gone, and with it every call that it began.
+    closed: CancellationToken,
     /// Resources whose changes the client wants to hear of.
     subscribed: Arc<Mutex<BTreeSet<String>>>,
     notifying: AtomicBool,
 }
 
 impl Bridge {
-    pub(crate) fn fixed(session: Arc<Session>) -> Self {
-        Bridge::new(Source::Fixed(session))
+    pub(crate) fn fixed(session: Arc<Session>, closed: CancellationToken) -> Self {
+        Bridge {
+            closed,
+            ..Bridge::new(Source::Fixed(session))
+        }
     }
 
     pub(crate) fn authorised() -> Self {
@@ -72,6 +78,7 @@ impl Bridge {
     fn new(source: Source) -> Self {
         Bridge {
             source,
+            closed: CancellationToken::new(),
             subscribed: Arc::default(),
             notifying: AtomicBool::new(false),
         }
@@ -198,7 +205,13 @@ impl ServerHandler for Bridge {
                     running.await
                 }
             },
-            None => running.await,
+            None => tokio::select! {
+                result = &mut running => result,
+                () = self.closed.cancelled() => {
+                    call.cancel.cancel();
+                    running.await
+                }
+            },
         };
         match result {
             Ok(result) => Ok(result.into()),

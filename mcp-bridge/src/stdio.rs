@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rmcp::ServiceExt;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 use crate::server::Bridge;
 use crate::session::Session;
@@ -42,7 +43,10 @@ where
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(MESSAGE_MAX);
-    let running = match Bridge::fixed(session).serve(transport).await {
+    let closed = CancellationToken::new();
+    // However this ends, no call outlives the connection.
+    let _closes = closed.clone().drop_guard();
+    let running = match Bridge::fixed(session, closed).serve(transport).await {
         Ok(running) => running,
         // A client that leaves before it says anything is no fault of anyone.
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),

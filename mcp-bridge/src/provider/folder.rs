@@ -165,10 +165,8 @@ impl ToolFolder {
     fn load(&self, seen: &Seen) {
         let mut state = State::default();
         let mut builder = Registry::builder(self.registry.engine());
-        for name in self.base.commands() {
-            if let Some(program) = self.base.program(&name) {
-                builder = super::kernel::keep(builder, &name, program);
-            }
+        for program in self.base.programs() {
+            builder = builder.program(program);
         }
         for path in seen.keys().filter(|path| {
             path.extension()

@@ -1,8 +1,6 @@
 //! What the kernel is asked to enforce.
 
-use std::sync::Arc;
-
-use hardshell_host::{CallSpec, ModuleSource, Program, RegistryBuilder};
+use hardshell_host::CallSpec;
 
 use super::policy::Grant;
 
@@ -10,20 +8,4 @@ use super::policy::Grant;
 pub(super) fn granted(spec: CallSpec, grant: &Grant) -> CallSpec {
     let _ = grant;
     spec
-}
-
-/// Takes over a program that is there already.
-pub(super) fn keep(
-    builder: RegistryBuilder,
-    name: &str,
-    program: &Arc<Program>,
-) -> RegistryBuilder {
-    match program.bytes() {
-        Ok(bytes) => builder.described_module(
-            ModuleSource::Bytes(bytes.into_owned()),
-            &[name],
-            program.description(),
-        ),
-        Err(_) => builder,
-    }
 }

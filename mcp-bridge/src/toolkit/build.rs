@@ -25,13 +25,23 @@ pub struct Built {
 /// When a compiler is missing or fails, or the manifest is not valid.
 pub fn build(folder: &Path) -> Result<Built, ToolkitError> {
     let cargo = folder.join("Cargo.toml");
-    let (name, bytes) = if cargo.is_file() { rust(folder, &cargo)? } else { c(folder)? };
+    let (name, bytes) = if cargo.is_file() {
+        rust(folder, &cargo)?
+    } else {
+        c(folder)?
+    };
     let module = folder.join("dist").join(format!("{name}.wasm"));
     let beside = folder.join(format!("{name}.toml"));
-    let bytes = if beside.is_file() { embedded(&bytes, &beside)? } else { bytes };
+    let bytes = if beside.is_file() {
+        embedded(&bytes, &beside)?
+    } else {
+        bytes
+    };
     write(&module, &bytes)?;
     let manifest = find_manifest(&module, &bytes)
-        .map_err(|error| ToolkitError::Input(format!("the manifest of {}: {error}", module.display())))?
+        .map_err(|error| {
+            ToolkitError::Input(format!("the manifest of {}: {error}", module.display()))
+        })?
         .ok_or_else(|| {
             ToolkitError::Input(format!(
                 "{} has no manifest: use #[hardshell_sdk::tool], or write {}",
@@ -52,9 +62,11 @@ pub fn embed(module: &Path, manifest: &Path, out: &Path) -> Result<(), ToolkitEr
 
 fn embedded(module: &[u8], manifest: &Path) -> Result<Vec<u8>, ToolkitError> {
     let folder = manifest.parent().unwrap_or(Path::new("."));
-    let file = |name: &str| std::fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+    let file =
+        |name: &str| std::fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
     let invalid = |error: String| ToolkitError::Input(format!("{}: {error}", manifest.display()));
-    let parsed = Manifest::parse(&read(manifest)?, &file).map_err(|error| invalid(error.to_string()))?;
+    let parsed =
+        Manifest::parse(&read(manifest)?, &file).map_err(|error| invalid(error.to_string()))?;
     // As JSON, and with the schema inside: nothing else need travel with the module.
     let json = serde_json::to_vec(&parsed).map_err(|error| invalid(error.to_string()))?;
     with_custom_section(module, SECTION, &json).map_err(|error| invalid(error.to_string()))
@@ -74,8 +86,8 @@ struct Package {
 
 fn rust(folder: &Path, cargo: &Path) -> Result<(String, Vec<u8>), ToolkitError> {
     let text = String::from_utf8_lossy(&read(cargo)?).into_owned();
-    let parsed: CargoToml =
-        toml::from_str(&text).map_err(|error| ToolkitError::Input(format!("{}: {error}", cargo.display())))?;
+    let parsed: CargoToml = toml::from_str(&text)
+        .map_err(|error| ToolkitError::Input(format!("{}: {error}", cargo.display())))?;
     let name = parsed.package.name;
     let target = parsed
         .package
@@ -86,7 +98,9 @@ fn rust(folder: &Path, cargo: &Path) -> Result<(String, Vec<u8>), ToolkitError> 
         .unwrap_or("wasm32-wasip1")
         .to_owned();
     if !["wasm32-wasip1", "wasm32-wasip2"].contains(&target.as_str()) {
-        return Err(ToolkitError::Input(format!("{target}: the target must be wasm32-wasip1 or wasm32-wasip2")));
+        return Err(ToolkitError::Input(format!(
+            "{target}: the target must be wasm32-wasip1 or wasm32-wasip2"
+        )));
     }
     let target_dir = folder.join("target");
     let mut command = Command::new("cargo");
@@ -94,9 +108,15 @@ fn rust(folder: &Path, cargo: &Path) -> Result<(String, Vec<u8>), ToolkitError> 
         .args(["build", "--release", "--target", &target])
         .current_dir(folder)
         .env("CARGO_TARGET_DIR", &target_dir)
-        .env("RUSTFLAGS", "-C target-feature=+simd128,+bulk-memory,+sign-ext,+nontrapping-fptoint");
+        .env(
+            "RUSTFLAGS",
+            "-C target-feature=+simd128,+bulk-memory,+sign-ext,+nontrapping-fptoint",
+        );
     run(command, &format!("rustup target add {target}"))?;
-    let file = target_dir.join(&target).join("release").join(format!("{name}.wasm"));
+    let file = target_dir
+        .join(&target)
+        .join("release")
+        .join(format!("{name}.wasm"));
     Ok((name, read(&file)?))
 }
 
@@ -113,7 +133,10 @@ fn c(folder: &Path) -> Result<(String, Vec<u8>), ToolkitError> {
             folder.display()
         )));
     };
-    let name = source.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = source
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let out = folder.join("dist").join(format!("{name}.wasm"));
     write(&out, b"")?;
     // The compilers that bring a libc for WASI, the likeliest first. Each is tried until
@@ -121,11 +144,19 @@ fn c(folder: &Path) -> Result<(String, Vec<u8>), ToolkitError> {
     let mut last = None;
     for (program, arguments) in [
         ("zig", &["cc", "-target", "wasm32-wasi"][..]),
-        ("python3", &["-m", "ziglang", "cc", "-target", "wasm32-wasi"][..]),
+        (
+            "python3",
+            &["-m", "ziglang", "cc", "-target", "wasm32-wasi"][..],
+        ),
         ("clang", &["--target=wasm32-wasip1"][..]),
     ] {
         let mut command = Command::new(program);
-        command.args(arguments).arg("-O2").arg("-o").arg(&out).arg(source);
+        command
+            .args(arguments)
+            .arg("-O2")
+            .arg("-o")
+            .arg(&out)
+            .arg(source);
         match run(command, "pip install ziglang") {
             Ok(()) => return Ok((name, read(&out)?)),
             Err(error) => last = Some(error),
@@ -137,14 +168,18 @@ fn c(folder: &Path) -> Result<(String, Vec<u8>), ToolkitError> {
 
 fn run(mut command: Command, remedy: &str) -> Result<(), ToolkitError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let done = command
-        .output()
-        .map_err(|error| ToolkitError::Program(format!("{program} cannot be run: {error}. Try: {remedy}")))?;
+    let done = command.output().map_err(|error| {
+        ToolkitError::Program(format!("{program} cannot be run: {error}. Try: {remedy}"))
+    })?;
     if done.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr);
-    Err(ToolkitError::Program(format!("{program} failed ({}):\n{}", done.status, said.trim())))
+    Err(ToolkitError::Program(format!(
+        "{program} failed ({}):\n{}",
+        done.status,
+        said.trim()
+    )))
 }
 
 /// Whether the file is WebAssembly at all.

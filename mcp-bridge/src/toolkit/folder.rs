@@ -32,27 +32,44 @@ pub struct Listed {
 ///
 /// # Errors
 /// When it is refused, or a file cannot be copied.
-pub fn add(module: &Path, folder: &Path, policy: &Policy, replace: bool) -> Result<Added, ToolkitError> {
+pub fn add(
+    module: &Path,
+    folder: &Path,
+    policy: &Policy,
+    replace: bool,
+) -> Result<Added, ToolkitError> {
     let inspection = inspect(module, policy)?;
     if !inspection.refused.is_empty() {
         return Err(ToolkitError::Input(inspection.to_string()));
     }
-    let stem = module.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = inspection.manifest.as_ref().map_or(stem, |manifest| manifest.name.clone());
+    let stem = module
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name = inspection
+        .manifest
+        .as_ref()
+        .map_or(stem, |manifest| manifest.name.clone());
     if name.is_empty() || name.contains(['/', '\0']) {
-        return Err(ToolkitError::Input(format!("{name:?} is no name for a command")));
+        return Err(ToolkitError::Input(format!(
+            "{name:?} is no name for a command"
+        )));
     }
     std::fs::create_dir_all(folder).map_err(at(folder))?;
     let target = folder.join(format!("{name}.wasm"));
     let replaced = target.exists();
     if replaced && !replace {
-        return Err(ToolkitError::Input(format!("{} exists already", target.display())));
+        return Err(ToolkitError::Input(format!(
+            "{} exists already",
+            target.display()
+        )));
     }
     let mut bytes = read(module)?;
     // The manifest goes into the module, so that the two cannot come apart.
     let beside = module.with_extension("toml");
     if let (true, Some(manifest)) = (beside.is_file(), &inspection.manifest) {
-        let json = serde_json::to_vec(manifest).map_err(|error| ToolkitError::Input(error.to_string()))?;
+        let json =
+            serde_json::to_vec(manifest).map_err(|error| ToolkitError::Input(error.to_string()))?;
         bytes = super::wasm::with_custom_section(&bytes, crate::manifest::SECTION, &json)
             .map_err(|error| ToolkitError::Input(error.to_string()))?;
     }
@@ -60,7 +77,11 @@ pub fn add(module: &Path, folder: &Path, policy: &Policy, replace: bool) -> Resu
     let temporary = folder.join(format!(".{name}.new"));
     std::fs::write(&temporary, &bytes).map_err(at(&temporary))?;
     std::fs::rename(&temporary, &target).map_err(at(&target))?;
-    Ok(Added { inspection: inspect(&target, policy)?, module: target, replaced })
+    Ok(Added {
+        inspection: inspect(&target, policy)?,
+        module: target,
+        replaced,
+    })
 }
 
 /// What a folder of tools holds, sorted by name.
@@ -74,9 +95,15 @@ pub fn list(folder: &Path, policy: &Policy) -> Result<Vec<Listed>, ToolkitError>
         if path.extension().is_none_or(|extension| extension != "wasm") {
             continue;
         }
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let inspection = inspect(&path, policy)?;
-        let name = inspection.manifest.as_ref().map_or(stem, |manifest| manifest.name.clone());
+        let name = inspection
+            .manifest
+            .as_ref()
+            .map_or(stem, |manifest| manifest.name.clone());
         listed.push(Listed { name, inspection });
     }
     listed.sort_by(|a, b| a.name.cmp(&b.name));
@@ -92,7 +119,9 @@ pub fn remove(name: &str, folder: &Path, policy: &Policy) -> Result<PathBuf, Too
     let found = listed
         .iter()
         .find(|listed| listed.name == name)
-        .ok_or_else(|| ToolkitError::Input(format!("{} holds no tool {name:?}", folder.display())))?;
+        .ok_or_else(|| {
+            ToolkitError::Input(format!("{} holds no tool {name:?}", folder.display()))
+        })?;
     let path = PathBuf::from(&found.inspection.file);
     std::fs::remove_file(&path).map_err(at(&path))?;
     let beside = path.with_extension("toml");

@@ -70,7 +70,11 @@ pub fn inspect(file: &Path, policy: &Policy) -> Result<Inspection, ToolkitError>
     }
     Ok(Inspection {
         file: file.display().to_string(),
-        kind: if kind == Kind::Module { "module" } else { "component" },
+        kind: if kind == Kind::Module {
+            "module"
+        } else {
+            "component"
+        },
         size,
         digest,
         imports,
@@ -90,12 +94,26 @@ impl fmt::Display for Inspection {
             None => writeln!(f, "no manifest: a shell command only")?,
             Some(manifest) => {
                 let asked = &manifest.capabilities;
-                let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(" ") };
-                writeln!(f, "tool     {}: {}", manifest.name, manifest.description.lines().next().unwrap_or_default())?;
+                let list = |names: &[String]| {
+                    if names.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        names.join(" ")
+                    }
+                };
+                writeln!(
+                    f,
+                    "tool     {}: {}",
+                    manifest.name,
+                    manifest.description.lines().next().unwrap_or_default()
+                )?;
                 writeln!(
                     f,
                     "asks for workspace {}, tmp {}, env {}, network {}, spawn {}",
-                    serde_json::to_value(asked.workspace).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(),
+                    serde_json::to_value(asked.workspace)
+                        .ok()
+                        .and_then(|v| v.as_str().map(str::to_owned))
+                        .unwrap_or_default(),
                     if asked.tmp { "yes" } else { "no" },
                     list(&asked.env),
                     list(&asked.network),
@@ -107,7 +125,9 @@ impl fmt::Display for Inspection {
             [] => writeln!(f, "the policy allows it"),
             reasons => {
                 writeln!(f, "the policy refuses it:")?;
-                reasons.iter().try_for_each(|reason| writeln!(f, "  - {reason}"))
+                reasons
+                    .iter()
+                    .try_for_each(|reason| writeln!(f, "  - {reason}"))
             }
         }
     }

@@ -8,7 +8,10 @@
 //!
 //! Everything here works on the files of whoever runs the command line, never on a
 //! tenant's.
-#![allow(clippy::disallowed_methods, reason = "the author's and the operator's own files")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the author's and the operator's own files"
+)]
 
 mod build;
 mod folder;
@@ -63,7 +66,9 @@ fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), ToolkitError> {
 /// Whether a text may be the name of a tool.
 fn check_name(name: &str) -> Result<(), ToolkitError> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let good = name.bytes().all(fits) && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 64;
+    let good = name.bytes().all(fits)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.len() <= 64;
     if good {
         Ok(())
     } else {

@@ -18,15 +18,42 @@ pub enum Language {
 
 /// The SDK travels with the program, so that a project builds wherever the program is.
 const SDK: &[(&str, &str)] = &[
-    ("sdk/Cargo.toml", include_str!("../../../tool-modules/sdk/Cargo.toml")),
-    ("sdk/src/lib.rs", include_str!("../../../tool-modules/sdk/src/lib.rs")),
-    ("sdk/src/arguments.rs", include_str!("../../../tool-modules/sdk/src/arguments.rs")),
-    ("sdk/src/output.rs", include_str!("../../../tool-modules/sdk/src/output.rs")),
-    ("sdk/src/schema.rs", include_str!("../../../tool-modules/sdk/src/schema.rs")),
-    ("sdk-macros/Cargo.toml", include_str!("../../../tool-modules/sdk-macros/Cargo.toml")),
-    ("sdk-macros/src/lib.rs", include_str!("../../../tool-modules/sdk-macros/src/lib.rs")),
-    ("sdk-macros/src/schema.rs", include_str!("../../../tool-modules/sdk-macros/src/schema.rs")),
-    ("sdk-macros/src/tool.rs", include_str!("../../../tool-modules/sdk-macros/src/tool.rs")),
+    (
+        "sdk/Cargo.toml",
+        include_str!("../../../tool-modules/sdk/Cargo.toml"),
+    ),
+    (
+        "sdk/src/lib.rs",
+        include_str!("../../../tool-modules/sdk/src/lib.rs"),
+    ),
+    (
+        "sdk/src/arguments.rs",
+        include_str!("../../../tool-modules/sdk/src/arguments.rs"),
+    ),
+    (
+        "sdk/src/output.rs",
+        include_str!("../../../tool-modules/sdk/src/output.rs"),
+    ),
+    (
+        "sdk/src/schema.rs",
+        include_str!("../../../tool-modules/sdk/src/schema.rs"),
+    ),
+    (
+        "sdk-macros/Cargo.toml",
+        include_str!("../../../tool-modules/sdk-macros/Cargo.toml"),
+    ),
+    (
+        "sdk-macros/src/lib.rs",
+        include_str!("../../../tool-modules/sdk-macros/src/lib.rs"),
+    ),
+    (
+        "sdk-macros/src/schema.rs",
+        include_str!("../../../tool-modules/sdk-macros/src/schema.rs"),
+    ),
+    (
+        "sdk-macros/src/tool.rs",
+        include_str!("../../../tool-modules/sdk-macros/src/tool.rs"),
+    ),
 ];
 
 const RUST: &[(&str, &str)] = &[
@@ -42,8 +69,14 @@ const C: &[(&str, &str)] = &[
 ];
 
 const COMPONENT: &[(&str, &str)] = &[
-    ("Cargo.toml", include_str!("templates/component/Cargo.toml.txt")),
-    ("src/main.rs", include_str!("templates/component/main.rs.txt")),
+    (
+        "Cargo.toml",
+        include_str!("templates/component/Cargo.toml.txt"),
+    ),
+    (
+        "src/main.rs",
+        include_str!("templates/component/main.rs.txt"),
+    ),
     ("NAME.toml", include_str!("templates/c/manifest.toml.txt")),
     ("tests/cases.toml", include_str!("templates/cases.toml.txt")),
 ];
@@ -56,7 +89,10 @@ pub fn new(parent: &Path, name: &str, language: Language) -> Result<Vec<PathBuf>
     check_name(name)?;
     let folder = parent.join(name);
     if folder.exists() {
-        return Err(ToolkitError::Input(format!("{} exists already", folder.display())));
+        return Err(ToolkitError::Input(format!(
+            "{} exists already",
+            folder.display()
+        )));
     }
     let files = match language {
         Language::Rust => RUST,

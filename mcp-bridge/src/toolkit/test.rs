@@ -70,14 +70,15 @@ pub async fn test(
         .map_err(ToolkitError::Input)?
         .ok_or_else(|| ToolkitError::Input(format!("{} has no manifest", module.display())))?;
     let text = String::from_utf8_lossy(&read(cases)?).into_owned();
-    let parsed: Cases =
-        toml::from_str(&text).map_err(|error| ToolkitError::Input(format!("{}: {error}", cases.display())))?;
+    let parsed: Cases = toml::from_str(&text)
+        .map_err(|error| ToolkitError::Input(format!("{}: {error}", cases.display())))?;
     let scratch = Folder::new()?;
     let tools = scratch.0.join("tools");
     write(&tools.join(format!("{}.wasm", manifest.name)), &bytes)?;
     let beside = module.with_extension("toml");
     if beside.is_file() {
-        let json = serde_json::to_vec(&manifest).map_err(|error| ToolkitError::Input(error.to_string()))?;
+        let json = serde_json::to_vec(&manifest)
+            .map_err(|error| ToolkitError::Input(error.to_string()))?;
         let own = super::wasm::with_custom_section(&bytes, crate::manifest::SECTION, &json)
             .map_err(|error| ToolkitError::Input(error.to_string()))?;
         write(&tools.join(format!("{}.wasm", manifest.name)), own)?;
@@ -92,7 +93,10 @@ pub async fn test(
         std::fs::create_dir_all(&workspace).map_err(at(&workspace))?;
         for (name, content) in &case.files {
             if name.starts_with('/') || name.split('/').any(|part| part == "..") {
-                return Err(ToolkitError::Input(format!("{}: {name:?} leads out of the workspace", case.name)));
+                return Err(ToolkitError::Input(format!(
+                    "{}: {name:?} leads out of the workspace",
+                    case.name
+                )));
             }
             write(&workspace.join(name), content)?;
         }
@@ -102,12 +106,19 @@ pub async fn test(
             .allow_commands(CommandSet::All)
             .build()
             .map_err(|error| ToolkitError::Input(error.to_string()))?;
-        let options = SessionOptions { providers: vec![Arc::clone(&provider) as _], ..SessionOptions::default() };
+        let options = SessionOptions {
+            providers: vec![Arc::clone(&provider) as _],
+            ..SessionOptions::default()
+        };
         let session = Session::new(sandbox, options);
         let start = Instant::now();
         let failure = run(&session, &manifest.name, &case).await.err();
         let elapsed_ms = start.elapsed().as_secs_f64() * 1e3;
-        results.push(CaseResult { name: case.name, failure, elapsed_ms });
+        results.push(CaseResult {
+            name: case.name,
+            failure,
+            elapsed_ms,
+        });
     }
     Ok(results)
 }
@@ -117,8 +128,12 @@ async fn run(session: &Session, tool: &str, case: &Case) -> Result<(), String> {
         .call(tool, case.input.clone(), &CallContext::default())
         .await
         .map_err(|error| error.to_string())?;
-    let texts: Vec<&str> =
-        result.content.iter().filter_map(|block| block.as_text()).map(|text| text.text.as_str()).collect();
+    let texts: Vec<&str> = result
+        .content
+        .iter()
+        .filter_map(|block| block.as_text())
+        .map(|text| text.text.as_str())
+        .collect();
     let text = texts.join("\n");
     let failed = result.is_error == Some(true);
     if failed != case.error {
@@ -130,11 +145,18 @@ async fn run(session: &Session, tool: &str, case: &Case) -> Result<(), String> {
     {
         return Err(format!("expected the text {expected:?}, got {text:?}"));
     }
-    if let Some(missing) = case.text_has.iter().find(|part| !text.contains(part.as_str())) {
+    if let Some(missing) = case
+        .text_has
+        .iter()
+        .find(|part| !text.contains(part.as_str()))
+    {
         return Err(format!("expected a text with {missing:?}, got {text:?}"));
     }
     if let Some(expected) = &case.structured
-        && !holds(result.structured_content.as_ref().unwrap_or(&Value::Null), expected)
+        && !holds(
+            result.structured_content.as_ref().unwrap_or(&Value::Null),
+            expected,
+        )
     {
         let got = result.structured_content.unwrap_or_default();
         return Err(format!("expected the data {expected}, got {got}"));
@@ -149,10 +171,15 @@ fn holds(value: &Value, expected: &Value) -> bool {
             .iter()
             .all(|(key, expected)| value.get(key).is_some_and(|value| holds(value, expected))),
         (Value::Array(value), Value::Array(expected)) => {
-            value.len() == expected.len() && value.iter().zip(expected).all(|(value, expected)| holds(value, expected))
+            value.len() == expected.len()
+                && value
+                    .iter()
+                    .zip(expected)
+                    .all(|(value, expected)| holds(value, expected))
         }
         (value, expected) => {
-            value == expected || matches!((value.as_f64(), expected.as_f64()), (Some(a), Some(b)) if a == b)
+            value == expected
+                || matches!((value.as_f64(), expected.as_f64()), (Some(a), Some(b)) if a == b)
         }
     }
 }
@@ -162,7 +189,10 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new() -> Result<Folder, ToolkitError> {
-        let path = std::env::temp_dir().join(format!("hardshell-tool-test-{}", uuid::Uuid::new_v4().simple()));
+        let path = std::env::temp_dir().join(format!(
+            "hardshell-tool-test-{}",
+            uuid::Uuid::new_v4().simple()
+        ));
         std::fs::create_dir_all(&path).map_err(at(&path))?;
         Ok(Folder(path))
     }

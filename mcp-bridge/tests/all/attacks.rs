@@ -64,7 +64,7 @@ async fn foreign_hosts_origins_and_tokens_are_refused() {
         ),
         (
             "no token",
-            |h| drop(h.remove("authorization")),
+            |h| assert!(h.remove("authorization").is_some()),
             StatusCode::UNAUTHORIZED,
         ),
         (
@@ -89,7 +89,7 @@ async fn foreign_hosts_origins_and_tokens_are_refused() {
         ),
         (
             "two tokens",
-            |h| drop(h.append("authorization", "Bearer y".parse().unwrap())),
+            |h| assert!(h.append("authorization", "Bearer y".parse().unwrap())),
             StatusCode::UNAUTHORIZED,
         ),
         (

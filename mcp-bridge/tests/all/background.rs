@@ -167,8 +167,11 @@ async fn dropping_the_session_ends_them() {
             json!({"command": "sleep 60", "run_in_background": true}),
         )
         .await;
-    client.hang_up();
-    let _ = client.server.await;
+    client.hang_up().await;
+    tokio::time::timeout(Duration::from_secs(5), client.server)
+        .await
+        .expect("the server ends")
+        .unwrap();
     drop(world);
     let start = Instant::now();
     while sandbox.usage().memory > 0 {

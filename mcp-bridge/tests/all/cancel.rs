@@ -52,7 +52,7 @@ async fn a_client_that_hangs_up_takes_its_calls_with_it() {
         )
         .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    client.hang_up();
+    client.hang_up().await;
     drop(client);
     until_quiet(&world, Duration::from_secs(1)).await;
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, ReadHal
 use tokio::task::JoinHandle;
 
 /// Longest that a test waits for one message.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 pub struct Client {
     lines: tokio::io::Lines<BufReader<ReadHalf<DuplexStream>>>,
@@ -74,8 +74,10 @@ impl Client {
     }
 
     /// Closes the client's side.
-    pub fn hang_up(&mut self) {
-        self.writer = None;
+    pub async fn hang_up(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            writer.shutdown().await.unwrap();
+        }
     }
 
     pub async fn receive(&mut self) -> Option<Value> {

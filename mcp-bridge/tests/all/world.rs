@@ -10,7 +10,7 @@ use hardshell_host::{
 use hardshell_mcp::{Session, SessionOptions};
 
 /// The modules that the sandbox needs, where `cargo xtask modules` puts them.
-pub fn modules() -> PathBuf {
+pub(crate) fn modules() -> PathBuf {
     let folder = match std::env::var_os("HARDSHELL_MODULES") {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/modules"),
@@ -27,7 +27,7 @@ pub fn modules() -> PathBuf {
 }
 
 /// One engine and one registry for all tests of this binary.
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY
         .get_or_init(|| {
@@ -45,7 +45,7 @@ pub fn registry() -> Registry {
         .clone()
 }
 
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         wall: Duration::from_secs(600),
         ..Limits::default()
