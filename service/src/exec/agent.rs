@@ -22,7 +22,7 @@ use crate::error::{ErrorKind, Result, ServiceError};
 use crate::lease::lease_lost;
 use crate::run::{Meter, Tokens};
 use crate::service::Service;
-use crate::store::{Fenced, NewEvent};
+use crate::store::{Fenced, NewEvent, patiently};
 use crate::types::PageRequest;
 
 /// What the agent is run with.
@@ -292,12 +292,14 @@ impl Sink for RunSink<'_> {
 
     async fn take(&mut self, mapped: Mapped) -> Result<()> {
         let (conversation, fence) = (&self.job.conversation.id, self.job.held.fence());
-        let kept = self.service.store.append_transcript(conversation, fence, &mapped.transcript).await?;
+        let store = &self.service.store;
+        let kept = patiently(|| store.append_transcript(conversation, fence, &mapped.transcript)).await?;
         if kept == Fenced::Refused {
             return Err(lease_lost());
         }
         for (role, message) in &mapped.messages {
-            if !self.service.store.add_message(conversation, &self.job.id, fence, role, message).await? {
+            let add = || store.add_message(conversation, &self.job.id, fence, role, message);
+            if !patiently(add).await? {
                 return Err(lease_lost());
             }
         }

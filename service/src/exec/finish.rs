@@ -6,7 +6,7 @@ use super::recorder::Recorder;
 use super::runner::{Job, Left};
 use crate::error::{ErrorKind, Result};
 use crate::service::Service;
-use crate::store::{FileChange, NewEvent, Outcome};
+use crate::store::{FileChange, NewEvent, Outcome, patiently};
 use crate::sync::Published;
 use crate::types::{ExecutionState, Usage};
 
@@ -78,10 +78,11 @@ pub(super) async fn finish(service: &Service, recorder: &mut Recorder, ending: E
         Err(error) => tracing::warn!(execution = %job.id, %error, "the run has failed"),
     }
     let fruits = &left.fruits;
-    let kept = service
-        .store
-        .set_context(&job.conversation.id, job.held.fence(), fruits.context_tokens, fruits.agent_cost)
-        .await;
+    let keep = || {
+        let (tokens, cost) = (fruits.context_tokens, fruits.agent_cost);
+        service.store.set_context(&job.conversation.id, job.held.fence(), tokens, cost)
+    };
+    let kept = patiently(keep).await;
     if let Err(error) = kept {
         tracing::error!(execution = %job.id, %error, "the conversation's figures were not written down");
     }

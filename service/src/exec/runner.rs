@@ -17,7 +17,7 @@ use crate::ids::{ExecutionId, TenantId};
 use crate::lease::{Held, lease_lost};
 use crate::run::{Meter, Run, Tokens};
 use crate::service::Service;
-use crate::store::{ConversationRow, Fenced};
+use crate::store::{ConversationRow, Fenced, patiently};
 use crate::sync::{Home, HomeInfo, Published, Sync};
 use crate::types::{ExecuteRequest, ExecutionState, Origin};
 
@@ -74,7 +74,8 @@ pub(crate) fn start(service: &Arc<Service>, job: Job) {
 
 async fn set_state(service: &Service, job: &Job, state: ExecutionState) -> Result<()> {
     job.held.check()?;
-    match service.store.set_state(&job.id, job.held.fence(), &service.replica, state).await? {
+    let set = || service.store.set_state(&job.id, job.held.fence(), &service.replica, state);
+    match patiently(set).await? {
         Fenced::Done => Ok(()),
         Fenced::Refused => Err(lease_lost()),
     }
@@ -203,10 +204,11 @@ async fn publish(service: &Service, job: &Job, home: &Home) -> Result<Published>
         ServiceError::new(ErrorKind::SyncFailed, "The workspace could not be stored in time.")
     })??;
     let fence = job.held.fence();
-    let registered = service
-        .store
-        .register_files(&job.conversation.id, fence, Origin::Ai, Some(&job.id), &published.changes)
-        .await?;
+    let register = || {
+        let execution = Some(&job.id);
+        service.store.register_files(&job.conversation.id, fence, Origin::Ai, execution, &published.changes)
+    };
+    let registered = patiently(register).await?;
     if registered == Fenced::Refused {
         return Err(lease_lost());
     }

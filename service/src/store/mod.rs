@@ -112,6 +112,25 @@ impl Store {
     }
 }
 
+/// Tries again while the database cannot be reached, for about 15 seconds: one that
+/// comes back costs a run a pause, not its life.
+pub(crate) async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match attempt().await {
+            Err(error) if error.kind() == ErrorKind::Unavailable && pause < Duration::from_secs(8) => {
+                tracing::warn!(%error, "the database is tried again");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 fn sqlite_pool(options: AnyPoolOptions, writer: bool) -> AnyPoolOptions {
     options.after_connect(move |connection: &mut AnyConnection, _| {
         Box::pin(async move {
