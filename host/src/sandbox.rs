@@ -133,6 +133,7 @@ pub struct SandboxBuilder {
     limits: Limits,
     modules_in_files: bool,
     terminal: bool,
+    usage: Option<(u64, u64)>,
 }
 
 impl Sandbox {
@@ -147,6 +148,7 @@ impl Sandbox {
             limits: Limits::default(),
             modules_in_files: false,
             terminal: false,
+            usage: None,
         }
     }
 
@@ -284,6 +286,14 @@ impl SandboxBuilder {
         self
     }
 
+    /// Bytes and entries that the writable folders (`/tmp` apart) are known to hold. Without
+    /// it they are counted by a scan before the first operation that adds to them.
+    #[must_use]
+    pub fn known_usage(mut self, bytes: u64, files: u64) -> Self {
+        self.usage = Some((bytes, files));
+        self
+    }
+
     /// Whether the calls may see a terminal at `/dev/tty`. Default no.
     #[must_use]
     pub fn terminal(mut self, terminal: bool) -> Self {
@@ -303,6 +313,9 @@ impl SandboxBuilder {
             move || registry.commands().into_iter().filter(|name| commands.allows(name)).collect()
         };
         let mut vfs = Vfs::builder(&self.limits, Arc::new(listed)).tty(self.terminal);
+        if let Some((bytes, files)) = self.usage {
+            vfs = vfs.usage(bytes, files);
+        }
         for (at, source, access) in self.mounts {
             vfs = vfs.mount(&at, source, access);
         }

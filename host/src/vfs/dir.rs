@@ -196,6 +196,7 @@ impl DirHandle {
     }
 
     /// Absolute sandbox path, as far as it is known.
+    #[cfg(test)]
     pub(crate) fn path(&self) -> Vec<u8> {
         self.vfs.path_of(&self.dir)
     }

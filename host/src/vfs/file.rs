@@ -116,16 +116,6 @@ impl FileHandle {
         })
     }
 
-    /// Opened for reading.
-    pub(crate) fn readable(&self) -> bool {
-        self.readable
-    }
-
-    /// Opened for writing.
-    pub(crate) fn writable(&self) -> bool {
-        self.writable
-    }
-
     /// Status.
     pub(crate) fn stat(&self) -> Result<Stat, Errno> {
         let fresh = self.fresh.lock().take();
@@ -436,7 +426,8 @@ impl FileHandle {
         entry.path().filter(|_| same && entry.mount == self.mount)
     }
 
-    /// Absolute sandbox path, as far as it is known; for messages.
+    /// Absolute sandbox path, as far as it is known.
+    #[cfg(test)]
     pub(crate) fn path(&self) -> Vec<u8> {
         let path = match &self.inode {
             Some(inode) => {

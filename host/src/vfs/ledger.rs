@@ -321,18 +321,6 @@ impl Vfs {
         pool.preset(total.bytes, total.files);
     }
 
-    /// Counts what the pools hold anew, now.
-    pub(super) fn recount(&self) {
-        for id in [PoolId::Workspace, PoolId::Scratch] {
-            let pool = self.ledger.pool(id);
-            let mounts = self.mounts.iter().filter(|m| m.pool == Some(id));
-            if mounts.count() > 0 && pool.is_ready() {
-                pool.ready.store(false, Ordering::Release);
-                self.ready(id);
-            }
-        }
-    }
-
     /// Counts `n` more bytes, or says which limit they exceed.
     pub(super) fn reserve_bytes(&self, actor: &Actor, id: PoolId, n: u64) -> Result<(), Errno> {
         let (limit, which) = match id {

@@ -193,25 +193,6 @@ impl Vfs {
         })
     }
 
-    /// The host's folders behind the mounts of this view, by their sandbox path.
-    pub(crate) fn host_dirs(&self) -> Vec<(String, BorrowedFd<'_>, Access)> {
-        let mounts = self.mounts.iter().zip(&self.access);
-        let dirs = mounts.filter_map(|(mount, access)| {
-            let at = String::from_utf8_lossy(&mount.at).into_owned();
-            Some((at, mount.fd().ok()?, (*access)?))
-        });
-        dirs.collect()
-    }
-
-    /// Counts anew, and asks for a scan, after something changed the mounts past this file
-    /// system.
-    pub(crate) fn rescan(&self, actor: &Actor) {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        resolve::names_changed();
-        self.recount();
-        self.session.record(&actor.call, Event::Unknown);
-    }
-
     fn mount(&self, index: usize) -> Result<&Mount, Errno> {
         match self.access.get(index) {
             Some(Some(_)) => self.mounts.get(index).ok_or(Errno::NOENT),
@@ -328,14 +309,6 @@ impl Vfs {
         Cwd {
             dir: Dir::Synthetic(tree::ROOT),
             path: Arc::from(&b"/"[..]),
-        }
-    }
-
-    /// An open directory as a working directory.
-    pub(crate) fn cwd_of(&self, handle: &DirHandle) -> Cwd {
-        Cwd {
-            dir: handle.dir.clone(),
-            path: handle.path().into(),
         }
     }
 

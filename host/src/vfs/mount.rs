@@ -130,6 +130,7 @@ impl VfsBuilder {
     }
 
     /// A folder at `/workspace`.
+    #[cfg(test)]
     pub(crate) fn workspace(self, source: DirSource, access: Access) -> Self {
         self.mount("/workspace", source, access)
     }

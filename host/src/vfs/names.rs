@@ -137,8 +137,8 @@ impl Vfs {
         path: &[u8],
     ) -> Result<Entry<'v>, Errno> {
         match self.spot(base, path)? {
-            Spot::Dir(_) | Spot::Synthetic { exists: true, .. } => Err(Errno::EXIST),
-            Spot::Synthetic { exists: false, .. } => Err(Errno::ROFS),
+            Spot::Dir(_) | Spot::Synthetic { exists: true } => Err(Errno::EXIST),
+            Spot::Synthetic { exists: false } => Err(Errno::ROFS),
             Spot::Entry(entry) => {
                 if self.writable(entry.mount).is_err() {
                     return Err(look(&entry).map_or(Errno::ROFS, |_| Errno::EXIST));
@@ -237,8 +237,8 @@ impl Vfs {
     ) -> Result<(), Errno> {
         let source = self.node(old_base, old, follow)?;
         let target = match self.spot(new_base, new)? {
-            Spot::Dir(_) | Spot::Synthetic { exists: true, .. } => return Err(Errno::EXIST),
-            Spot::Synthetic { exists: false, .. } => return Err(Errno::XDEV),
+            Spot::Dir(_) | Spot::Synthetic { exists: true } => return Err(Errno::EXIST),
+            Spot::Synthetic { exists: false } => return Err(Errno::XDEV),
             Spot::Entry(entry) if look(&entry).is_ok() => return Err(Errno::EXIST),
             Spot::Entry(entry) if entry.slash => return Err(Errno::NOENT),
             Spot::Entry(entry) => entry,
@@ -304,8 +304,8 @@ impl Vfs {
     ) -> Result<Entry<'v>, Errno> {
         match self.spot(base, path)? {
             Spot::Dir(kind) => Err(dots(kind)),
-            Spot::Synthetic { exists: true, .. } => Err(Errno::ROFS),
-            Spot::Synthetic { exists: false, .. } => Err(Errno::NOENT),
+            Spot::Synthetic { exists: true } => Err(Errno::ROFS),
+            Spot::Synthetic { exists: false } => Err(Errno::NOENT),
             Spot::Entry(entry) => {
                 self.writable(entry.mount)?;
                 Ok(entry)
@@ -362,7 +362,7 @@ impl Vfs {
         let spots = (self.spot(old_base, old)?, self.spot(new_base, new)?);
         let (from, to) = match spots {
             (Spot::Dir(_), _) | (_, Spot::Dir(_)) => return Err(Errno::BUSY),
-            (Spot::Synthetic { exists: false, .. }, _) => return Err(Errno::NOENT),
+            (Spot::Synthetic { exists: false }, _) => return Err(Errno::NOENT),
             (Spot::Synthetic { .. }, Spot::Synthetic { .. }) => return Err(Errno::ROFS),
             (Spot::Entry(from), Spot::Entry(to)) if from.mount == to.mount => (from, to),
             (Spot::Entry(from), _) => {

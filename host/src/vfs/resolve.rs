@@ -99,7 +99,6 @@ pub(super) enum Spot<'v> {
     /// Something in a synthetic directory, which exists or does not.
     Synthetic {
         exists: bool,
-        dir: bool,
     },
 }
 
@@ -307,25 +306,16 @@ impl Vfs {
             Located::Dir(Dir::Synthetic(_)) if Dots::of(path) == Dots::Root => {
                 // A name like `/dev`, or `/` itself.
                 return Ok(match path::split(path) {
-                    Some(_) => Spot::Synthetic {
-                        exists: true,
-                        dir: true,
-                    },
+                    Some(_) => Spot::Synthetic { exists: true },
                     None => Spot::Dir(Dots::Root),
                 });
             }
             Located::Dir(_) => return Ok(Spot::Dir(Dots::of(path))),
             Located::Leaf(_) => {
-                return Ok(Spot::Synthetic {
-                    exists: true,
-                    dir: false,
-                });
+                return Ok(Spot::Synthetic { exists: true });
             }
             Located::Missing => {
-                return Ok(Spot::Synthetic {
-                    exists: false,
-                    dir: false,
-                });
+                return Ok(Spot::Synthetic { exists: false });
             }
             Located::Below(below) => below,
         };
@@ -335,14 +325,8 @@ impl Vfs {
         let mut walk = Walk::new(self, base, path)?;
         match walk.run(path, Last::Parent)? {
             Ended::Dir => Ok(Spot::Dir(Dots::of(path))),
-            Ended::Leaf(_) => Ok(Spot::Synthetic {
-                exists: true,
-                dir: false,
-            }),
-            Ended::Missing => Ok(Spot::Synthetic {
-                exists: false,
-                dir: false,
-            }),
+            Ended::Leaf(_) => Ok(Spot::Synthetic { exists: true }),
+            Ended::Missing => Ok(Spot::Synthetic { exists: false }),
             Ended::Entry(found) => Ok(Spot::Entry(walk.entry(found.name, found.slash)?)),
         }
     }
