@@ -86,9 +86,20 @@ pub fn run(command: &str, args: Vec<Vec<u8>>) -> i32 {
                     return 0;
                 }
                 w if w.starts_with(b"suffix=") => s.suffix = w[7..].to_vec(),
-                w if w.starts_with(b"threads") || w.starts_with(b"format") || w.starts_with(b"ultra") || w.starts_with(b"long") || w == b"no-name" || w == b"name" || w == b"extreme" || w == b"no-progress" || w == b"rsyncable" => {}
+                w if w.starts_with(b"threads")
+                    || w.starts_with(b"format")
+                    || w.starts_with(b"ultra")
+                    || w.starts_with(b"long")
+                    || w == b"no-name"
+                    || w == b"name"
+                    || w == b"extreme"
+                    || w == b"no-progress"
+                    || w == b"rsyncable" => {}
                 w => {
-                    complain(name, format!("unrecognized option '--{}'", String::from_utf8_lossy(w)));
+                    complain(
+                        name,
+                        format!("unrecognized option '--{}'", String::from_utf8_lossy(w)),
+                    );
                     hardshell_cli::try_help(name);
                     return 1;
                 }
@@ -125,11 +136,19 @@ pub fn run(command: &str, args: Vec<Vec<u8>>) -> i32 {
                     at = word.len();
                 }
                 b'S' => {
-                    s.suffix = if at < word.len() { word[at..].to_vec() } else { words.next().unwrap_or_default() };
+                    s.suffix = if at < word.len() {
+                        word[at..].to_vec()
+                    } else {
+                        words.next().unwrap_or_default()
+                    };
                     at = word.len();
                 }
                 b'o' if format == Format::Zstd => {
-                    s.output = if at < word.len() { Some(word[at..].to_vec()) } else { words.next() };
+                    s.output = if at < word.len() {
+                        Some(word[at..].to_vec())
+                    } else {
+                        words.next()
+                    };
                     at = word.len();
                 }
                 b'h' | b'H' => {
@@ -176,7 +195,11 @@ fn say(s: &Settings, text: String) {
 fn one(s: &Settings, file: &[u8]) -> i32 {
     let shown = String::from_utf8_lossy(file).into_owned();
     if file == b"-" {
-        let result = if s.decompress || s.test { unpack(s, &mut Input::stdin(), &mut stdout(s)) } else { pack(s, &mut Input::stdin(), stdout(s)) };
+        let result = if s.decompress || s.test {
+            unpack(s, &mut Input::stdin(), &mut stdout(s))
+        } else {
+            pack(s, &mut Input::stdin(), stdout(s))
+        };
         return match result {
             Ok(()) => 0,
             Err(error) => {
@@ -199,8 +222,14 @@ fn one(s: &Settings, file: &[u8]) -> i32 {
         Ok(meta) => meta,
         Err(error) => {
             match s.name {
-                "bzip2" => complain(s.name, format!("Can't open input file {shown}: {}.", errno_text(&error))),
-                "zstd" => complain(s.name, format!("can't stat {shown} : {} -- ignored", errno_text(&error))),
+                "bzip2" => complain(
+                    s.name,
+                    format!("Can't open input file {shown}: {}.", errno_text(&error)),
+                ),
+                "zstd" => complain(
+                    s.name,
+                    format!("can't stat {shown} : {} -- ignored", errno_text(&error)),
+                ),
                 _ => complain(s.name, format!("{shown}: {}", errno_text(&error))),
             }
             return 1;
@@ -208,11 +237,20 @@ fn one(s: &Settings, file: &[u8]) -> i32 {
     };
     if meta.is_dir() {
         if !s.recursive {
-            say(s, format!("{shown} is a directory -- ignored").replacen(&shown, &(shown.clone() + ":"), usize::from(s.name != "gzip")));
+            say(
+                s,
+                format!("{shown} is a directory -- ignored").replacen(
+                    &shown,
+                    &(shown.clone() + ":"),
+                    usize::from(s.name != "gzip"),
+                ),
+            );
             return 2;
         }
         let mut status = 0;
-        let mut entries: Vec<_> = fs::read_dir(path(&name)).map(|e| e.flatten().collect()).unwrap_or_default();
+        let mut entries: Vec<_> = fs::read_dir(path(&name))
+            .map(|e| e.flatten().collect())
+            .unwrap_or_default();
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let child = hardshell_cli::join(&name, hardshell_cli::bytes(&entry.file_name()));
@@ -234,9 +272,16 @@ fn one(s: &Settings, file: &[u8]) -> i32 {
     let mut source = source;
     let to_stdout = s.stdout || s.test;
     if to_stdout {
-        let result = if s.decompress || s.test { unpack(s, &mut source, &mut stdout(s)) } else { pack(s, &mut source, stdout(s)) };
+        let result = if s.decompress || s.test {
+            unpack(s, &mut source, &mut stdout(s))
+        } else {
+            pack(s, &mut source, stdout(s))
+        };
         if let Err(error) = result {
-            complain(s.name, format!("{}: {}", String::from_utf8_lossy(&name), reason(s, &error)));
+            complain(
+                s.name,
+                format!("{}: {}", String::from_utf8_lossy(&name), reason(s, &error)),
+            );
             return 1;
         }
         if s.test && s.verbose {
@@ -247,16 +292,29 @@ fn one(s: &Settings, file: &[u8]) -> i32 {
     let shown_target = String::from_utf8_lossy(&target).into_owned();
     if !s.force && fs::symlink_metadata(path(&target)).is_ok() {
         match s.name {
-            "bzip2" => complain(s.name, format!("Output file {shown_target} already exists.")),
+            "bzip2" => complain(
+                s.name,
+                format!("Output file {shown_target} already exists."),
+            ),
             "xz" => complain(s.name, format!("{shown_target}: File exists")),
-            "zstd" => complain(s.name, format!("{shown_target} already exists; not overwritten")),
-            _ => complain(s.name, format!("{shown_target} already exists;\tnot overwritten")),
+            "zstd" => complain(
+                s.name,
+                format!("{shown_target} already exists; not overwritten"),
+            ),
+            _ => complain(
+                s.name,
+                format!("{shown_target} already exists;\tnot overwritten"),
+            ),
         }
         return if s.name == "gzip" { 2 } else { 1 };
     }
     let result = File::create(path(&target)).and_then(|mut sink| {
         let sink_ref = &mut sink;
-        if s.decompress { unpack(s, &mut source, sink_ref)? } else { pack(s, &mut source, sink_ref)? }
+        if s.decompress {
+            unpack(s, &mut source, sink_ref)?
+        } else {
+            pack(s, &mut source, sink_ref)?
+        }
         if let Ok(time) = meta.modified() {
             let _ = sink.set_modified(time);
         }
@@ -264,16 +322,29 @@ fn one(s: &Settings, file: &[u8]) -> i32 {
     });
     if let Err(error) = result {
         let _ = fs::remove_file(path(&target));
-        complain(s.name, format!("{}: {}", String::from_utf8_lossy(&name), reason(s, &error)));
+        complain(
+            s.name,
+            format!("{}: {}", String::from_utf8_lossy(&name), reason(s, &error)),
+        );
         return 1;
     }
     hardshell_cli::copy_mode(&name, &target);
     if s.verbose {
-        let (old, new) = (meta.len(), fs::metadata(path(&target)).map_or(0, |m| m.len()));
+        let (old, new) = (
+            meta.len(),
+            fs::metadata(path(&target)).map_or(0, |m| m.len()),
+        );
         let (plain, packed) = if s.decompress { (new, old) } else { (old, new) };
-        let saved = if plain == 0 { 0.0 } else { 100.0 * (1.0 - packed as f64 / plain as f64) };
+        let saved = if plain == 0 {
+            0.0
+        } else {
+            100.0 * (1.0 - packed as f64 / plain as f64)
+        };
         let verb = if s.keep { "created" } else { "replaced with" };
-        eprintln!("{}:\t{saved:5.1}% -- {verb} {shown_target}", String::from_utf8_lossy(&name));
+        eprintln!(
+            "{}:\t{saved:5.1}% -- {verb} {shown_target}",
+            String::from_utf8_lossy(&name)
+        );
     }
     if !s.keep {
         let _ = fs::remove_file(path(&name));
@@ -294,7 +365,10 @@ fn target(s: &Settings, name: &[u8]) -> Result<Vec<u8>, i32> {
                 "xz" => format!("{shown}: File already has '.xz' suffix, skipping"),
                 suffix => {
                     let _ = suffix;
-                    format!("{shown} already has {} suffix -- unchanged", String::from_utf8_lossy(&s.suffix))
+                    format!(
+                        "{shown} already has {} suffix -- unchanged",
+                        String::from_utf8_lossy(&s.suffix)
+                    )
                 }
             };
             say(s, text);
@@ -305,7 +379,17 @@ fn target(s: &Settings, name: &[u8]) -> Result<Vec<u8>, i32> {
     if let Some(base) = name.strip_suffix(s.suffix.as_slice()) {
         return Ok(base.to_vec());
     }
-    for (packed, plain) in [(".tgz", ".tar"), (".tbz2", ".tar"), (".tbz", ".tar"), (".txz", ".tar"), (".tzst", ".tar"), (".Z", ""), (".z", ""), (".bz", ""), (".lzma", "")] {
+    for (packed, plain) in [
+        (".tgz", ".tar"),
+        (".tbz2", ".tar"),
+        (".tbz", ".tar"),
+        (".txz", ".tar"),
+        (".tzst", ".tar"),
+        (".Z", ""),
+        (".z", ""),
+        (".bz", ""),
+        (".lzma", ""),
+    ] {
         if let Some(base) = name.strip_suffix(packed.as_bytes()) {
             return Ok([base, plain.as_bytes()].concat());
         }
@@ -315,11 +399,17 @@ fn target(s: &Settings, name: &[u8]) -> Result<Vec<u8>, i32> {
     }
     match s.name {
         "bzip2" => {
-            say(s, format!("Can't guess original name for {shown} -- using {shown}.out"));
+            say(
+                s,
+                format!("Can't guess original name for {shown} -- using {shown}.out"),
+            );
             Ok([name, b".out"].concat())
         }
         "xz" => {
-            say(s, format!("{shown}: Filename has an unknown suffix, skipping"));
+            say(
+                s,
+                format!("{shown}: Filename has an unknown suffix, skipping"),
+            );
             Err(2)
         }
         _ => {
@@ -340,7 +430,9 @@ fn reason(s: &Settings, error: &io::Error) -> String {
             _ => "file ends unexpectedly".to_owned(),
         },
         ("gzip", _) if error.to_string().contains("header") => "not in gzip format".to_owned(),
-        ("gzip", io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => "invalid compressed data--format violated".to_owned(),
+        ("gzip", io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            "invalid compressed data--format violated".to_owned()
+        }
         ("xz", _) => "File format not recognized".to_owned(),
         ("bzip2", _) => "not a bzip2 file, or its data is corrupt".to_owned(),
         _ => errno_text(error),
@@ -348,7 +440,11 @@ fn reason(s: &Settings, error: &io::Error) -> String {
 }
 
 fn stdout(s: &Settings) -> Box<dyn Write> {
-    if s.test { Box::new(io::sink()) } else { Box::new(hardshell_cli::Out::stdout()) }
+    if s.test {
+        Box::new(io::sink())
+    } else {
+        Box::new(hardshell_cli::Out::stdout())
+    }
 }
 
 fn pack(s: &Settings, source: &mut impl Read, sink: impl Write) -> io::Result<()> {
@@ -370,7 +466,11 @@ fn unpack(s: &Settings, source: &mut impl Read, sink: &mut impl Write) -> io::Re
     }
     let start = &start[..filled];
     if start.is_empty() {
-        return if s.name == "gzip" { Err(io::Error::from(io::ErrorKind::UnexpectedEof)) } else { Ok(()) };
+        return if s.name == "gzip" {
+            Err(io::Error::from(io::ErrorKind::UnexpectedEof))
+        } else {
+            Ok(())
+        };
     }
     let whole = start.chain(source);
     match Format::detect(start) {
@@ -416,8 +516,17 @@ fn list(s: &Settings, files: &[Vec<u8>]) -> i32 {
         });
         match result {
             Ok((packed, plain)) => {
-                let ratio = if plain == 0 { 0.0 } else { 100.0 * (1.0 - (packed.saturating_sub(18 + file.len() as u64)) as f64 / plain as f64) };
-                println!("{packed:>19} {plain:>19} {ratio:>5.1}% {}", shown.strip_suffix(".gz").unwrap_or(&shown));
+                let ratio = if plain == 0 {
+                    0.0
+                } else {
+                    100.0
+                        * (1.0
+                            - (packed.saturating_sub(18 + file.len() as u64)) as f64 / plain as f64)
+                };
+                println!(
+                    "{packed:>19} {plain:>19} {ratio:>5.1}% {}",
+                    shown.strip_suffix(".gz").unwrap_or(&shown)
+                );
             }
             Err(error) => {
                 complain(s.name, format!("{shown}: {}", reason(s, &error)));

@@ -47,10 +47,20 @@ impl Format {
     /// one text.
     pub fn reader<'r>(self, source: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(64 * 1024, source))),
-            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(BufReader::with_capacity(64 * 1024, source))),
-            Self::Xz => Box::new(lzma_rust2::XzReader::new(BufReader::with_capacity(64 * 1024, source), true)),
-            Self::Zstd => Box::new(ZstdReader { source: Some(BufReader::with_capacity(64 * 1024, source)), current: None }),
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(
+                BufReader::with_capacity(64 * 1024, source),
+            )),
+            Self::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(
+                BufReader::with_capacity(64 * 1024, source),
+            )),
+            Self::Xz => Box::new(lzma_rust2::XzReader::new(
+                BufReader::with_capacity(64 * 1024, source),
+                true,
+            )),
+            Self::Zstd => Box::new(ZstdReader {
+                source: Some(BufReader::with_capacity(64 * 1024, source)),
+                current: None,
+            }),
         })
     }
 
@@ -59,11 +69,24 @@ impl Format {
         Ok(match self {
             Self::Gzip => {
                 let level = flate2::Compression::new(level.clamp(1, 9));
-                Box::new(flate2::GzBuilder::new().operating_system(3).write(sink, level))
+                Box::new(
+                    flate2::GzBuilder::new()
+                        .operating_system(3)
+                        .write(sink, level),
+                )
             }
-            Self::Bzip2 => Box::new(bzip2::write::BzEncoder::new(sink, bzip2::Compression::new(level.clamp(1, 9)))),
-            Self::Xz => Box::new(lzma_rust2::XzWriter::new(sink, lzma_rust2::XzOptions::with_preset(level.min(9)))?),
-            Self::Zstd => Box::new(ZstdWriter { sink: Some(sink), text: Vec::new() }),
+            Self::Bzip2 => Box::new(bzip2::write::BzEncoder::new(
+                sink,
+                bzip2::Compression::new(level.clamp(1, 9)),
+            )),
+            Self::Xz => Box::new(lzma_rust2::XzWriter::new(
+                sink,
+                lzma_rust2::XzOptions::with_preset(level.min(9)),
+            )?),
+            Self::Zstd => Box::new(ZstdWriter {
+                sink: Some(sink),
+                text: Vec::new(),
+            }),
         })
     }
 }
@@ -95,7 +118,9 @@ impl<W: Write> Finish for lzma_rust2::XzWriter<W> {
 /// Frames one after the other.
 struct ZstdReader<R: Read> {
     source: Option<BufReader<R>>,
-    current: Option<Box<ruzstd::decoding::StreamingDecoder<BufReader<R>, ruzstd::decoding::FrameDecoder>>>,
+    current: Option<
+        Box<ruzstd::decoding::StreamingDecoder<BufReader<R>, ruzstd::decoding::FrameDecoder>>,
+    >,
 }
 
 impl<R: Read> Read for ZstdReader<R> {
@@ -111,12 +136,15 @@ impl<R: Read> Read for ZstdReader<R> {
                     self.source = Some(done.into_inner());
                 }
             }
-            let Some(mut source) = self.source.take() else { return Ok(0) };
+            let Some(mut source) = self.source.take() else {
+                return Ok(0);
+            };
             if source.fill_buf()?.is_empty() {
                 self.source = Some(source);
                 return Ok(0);
             }
-            let decoder = ruzstd::decoding::StreamingDecoder::new(source).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+            let decoder = ruzstd::decoding::StreamingDecoder::new(source)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
             self.current = Some(Box::new(decoder));
         }
     }
@@ -133,7 +161,10 @@ const FRAME: usize = 8 << 20;
 
 impl<W: Write> ZstdWriter<W> {
     fn frame(&mut self) -> io::Result<()> {
-        let packed = ruzstd::encoding::compress_to_vec(self.text.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+        let packed = ruzstd::encoding::compress_to_vec(
+            self.text.as_slice(),
+            ruzstd::encoding::CompressionLevel::Fastest,
+        );
         self.text.clear();
         match &mut self.sink {
             Some(sink) => sink.write_all(&packed),

@@ -129,14 +129,17 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
     }
     let fail = |text: &str| {
         complain("tar", text);
-        complain("Try 'tar --help' or 'tar --usage' for more information.", "");
+        eprintln!("Try 'tar --help' or 'tar --usage' for more information.");
         2
     };
     let mut only_operands = false;
     let mut file_given = false;
     while let Some(word) = words.pop_front() {
         if only_operands || word.len() < 2 || word[0] != b'-' {
-            operands.push(Operand { folder: folder.clone(), name: word });
+            operands.push(Operand {
+                folder: folder.clone(),
+                name: word,
+            });
             continue;
         }
         if word == b"--" {
@@ -152,10 +155,32 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
             };
             let needs = matches!(
                 name,
-                b"file" | b"directory" | b"files-from" | b"exclude-from" | b"exclude" | b"strip-components" | b"strip" | b"sort" | b"mtime" | b"owner" | b"group" | b"transform" | b"xform" | b"format" | b"mode" | b"blocking-factor" | b"use-compress-program"
+                b"file"
+                    | b"directory"
+                    | b"files-from"
+                    | b"exclude-from"
+                    | b"exclude"
+                    | b"strip-components"
+                    | b"strip"
+                    | b"sort"
+                    | b"mtime"
+                    | b"owner"
+                    | b"group"
+                    | b"transform"
+                    | b"xform"
+                    | b"format"
+                    | b"mode"
+                    | b"blocking-factor"
+                    | b"use-compress-program"
             );
-            long_value = if needs { value.or_else(|| words.pop_front()) } else { value };
-            let text = |v: &Option<Vec<u8>>| String::from_utf8_lossy(v.as_deref().unwrap_or_default()).into_owned();
+            long_value = if needs {
+                value.or_else(|| words.pop_front())
+            } else {
+                value
+            };
+            let text = |v: &Option<Vec<u8>>| {
+                String::from_utf8_lossy(v.as_deref().unwrap_or_default()).into_owned()
+            };
             match name {
                 b"create" => vec![b'c'],
                 b"extract" | b"get" => vec![b'x'],
@@ -185,21 +210,51 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                         b"exclude-vcs" => s.exclude_vcs = true,
                         b"strip-components" | b"strip" => match text(&long_value).parse() {
                             Ok(n) => s.strip = n,
-                            Err(_) => return fail(&format!("{}: Invalid number of elements", text(&long_value))),
+                            Err(_) => {
+                                return fail(&format!(
+                                    "{}: Invalid number of elements",
+                                    text(&long_value)
+                                ));
+                            }
                         },
                         b"no-recursion" => s.no_recursion = true,
                         b"wildcards" => s.wildcards = true,
                         b"sort" => s.sort = text(&long_value) != "none",
-                        b"mtime" => s.mtime = hardshell_cli::time::parse_date(&text(&long_value), &hardshell_cli::time::Zone::local()),
+                        b"mtime" => {
+                            s.mtime = hardshell_cli::time::parse_date(
+                                &text(&long_value),
+                                &hardshell_cli::time::Zone::local(),
+                            )
+                        }
                         b"owner" => s.owner = Some(text(&long_value)),
                         b"group" => s.group = Some(text(&long_value)),
                         b"numeric-owner" => s.numeric = true,
                         b"remove-files" => s.remove = true,
-                        b"transform" | b"xform" => match substitution(&long_value.unwrap_or_default()) {
-                            Some(pair) => s.transform = Some(pair),
-                            None => return fail("--transform supports plain s/PREFIX/TEXT/ only"),
-                        },
-                        b"format" | b"mode" | b"blocking-factor" | b"no-same-owner" | b"same-owner" | b"overwrite" | b"no-wildcards" | b"recursion" | b"totals" | b"no-same-permissions" | b"warning" | b"ignore-failed-read" | b"posix" | b"unlink-first" | b"anchored" | b"no-anchored" | b"force-local" => {}
+                        b"transform" | b"xform" => {
+                            match substitution(&long_value.unwrap_or_default()) {
+                                Some(pair) => s.transform = Some(pair),
+                                None => {
+                                    return fail("--transform supports plain s/PREFIX/TEXT/ only");
+                                }
+                            }
+                        }
+                        b"format"
+                        | b"mode"
+                        | b"blocking-factor"
+                        | b"no-same-owner"
+                        | b"same-owner"
+                        | b"overwrite"
+                        | b"no-wildcards"
+                        | b"recursion"
+                        | b"totals"
+                        | b"no-same-permissions"
+                        | b"warning"
+                        | b"ignore-failed-read"
+                        | b"posix"
+                        | b"unlink-first"
+                        | b"anchored"
+                        | b"no-anchored"
+                        | b"force-local" => {}
                         b"help" | b"usage" => {
                             print!("{HELP}");
                             return 0;
@@ -208,7 +263,12 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                             println!("tar (hardshell) compatible with GNU tar 1.34");
                             return 0;
                         }
-                        other => return fail(&format!("unrecognized option '--{}'", String::from_utf8_lossy(other))),
+                        other => {
+                            return fail(&format!(
+                                "unrecognized option '--{}'",
+                                String::from_utf8_lossy(other)
+                            ));
+                        }
                     }
                     continue;
                 }
@@ -220,7 +280,10 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
         while at < letters.len() {
             let letter = letters[at];
             at += 1;
-            let takes = matches!(letter, b'f' | b'C' | b'T' | b'X' | b'b' | b'H' | b'I' | b'K');
+            let takes = matches!(
+                letter,
+                b'f' | b'C' | b'T' | b'X' | b'b' | b'H' | b'I' | b'K'
+            );
             let value = if !takes {
                 Vec::new()
             } else if let Some(value) = long_value.take() {
@@ -232,7 +295,12 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
             } else {
                 match words.pop_front() {
                     Some(value) => value,
-                    None => return fail(&format!("option requires an argument -- '{}'", char::from(letter))),
+                    None => {
+                        return fail(&format!(
+                            "option requires an argument -- '{}'",
+                            char::from(letter)
+                        ));
+                    }
                 }
             };
             match letter {
@@ -245,7 +313,9 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                         _ => Mode::Append,
                     };
                     if mode.is_some_and(|m| m != wanted) {
-                        return fail("You may not specify more than one '-Acdtrux', '--delete' or  '--test-label' option");
+                        return fail(
+                            "You may not specify more than one '-Acdtrux', '--delete' or  '--test-label' option",
+                        );
                     }
                     mode = Some(wanted);
                 }
@@ -256,16 +326,29 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                 b'C' => folder = hardshell_cli::join(&folder, &value),
                 b'T' | b'X' => match open_input(&value).and_then(|mut i| i.read_all()) {
                     Ok(text) => {
-                        for line in text.split(|b| *b == b'\n' || *b == 0).filter(|l| !l.is_empty()) {
+                        for line in text
+                            .split(|b| *b == b'\n' || *b == 0)
+                            .filter(|l| !l.is_empty())
+                        {
                             if letter == b'T' {
-                                operands.push(Operand { folder: folder.clone(), name: line.to_vec() });
+                                operands.push(Operand {
+                                    folder: folder.clone(),
+                                    name: line.to_vec(),
+                                });
                             } else {
                                 s.excludes.push(line.to_vec());
                             }
                         }
                     }
                     Err(error) => {
-                        complain("tar", format!("{}: Cannot open: {}", String::from_utf8_lossy(&value), hardshell_cli::errno_text(&error)));
+                        complain(
+                            "tar",
+                            format!(
+                                "{}: Cannot open: {}",
+                                String::from_utf8_lossy(&value),
+                                hardshell_cli::errno_text(&error)
+                            ),
+                        );
                         return 2;
                     }
                 },
@@ -280,7 +363,8 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                 b'm' => s.touch = true,
                 b'h' => s.follow = true,
                 b'P' => s.absolute = true,
-                b'b' | b'H' | b'K' | b'o' | b'S' | b'w' | b'W' | b'B' | b'i' | b's' | b'n' | b'l' | b'U' => {}
+                b'b' | b'H' | b'K' | b'o' | b'S' | b'w' | b'W' | b'B' | b'i' | b's' | b'n'
+                | b'l' | b'U' => {}
                 b'I' => {
                     let program = String::from_utf8_lossy(&value).into_owned();
                     s.format = match program.split_whitespace().next().unwrap_or("") {
@@ -288,7 +372,9 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                         "bzip2" => Some(Format::Bzip2),
                         "xz" => Some(Format::Xz),
                         "zstd" => Some(Format::Zstd),
-                        _ => return fail(&format!("compression program {program} is not supported")),
+                        _ => {
+                            return fail(&format!("compression program {program} is not supported"));
+                        }
                     };
                 }
                 other => return fail(&format!("invalid option -- '{}'", char::from(other))),
@@ -296,14 +382,18 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
         }
     }
     let Some(mode) = mode else {
-        return fail("You must specify one of the '-Acdtrux', '--delete' or '--test-label' options");
+        return fail(
+            "You must specify one of the '-Acdtrux', '--delete' or '--test-label' options",
+        );
     };
     if !file_given && mode == Mode::Create && std::env::var_os("TAPE").is_none() {
         s.archive = b"-".to_vec();
     }
     match mode {
         Mode::Create | Mode::Append => crate::tar_create::run(s, operands, mode == Mode::Append),
-        Mode::Extract | Mode::List | Mode::Diff => crate::tar_extract::run(s, operands, folder, mode),
+        Mode::Extract | Mode::List | Mode::Diff => {
+            crate::tar_extract::run(s, operands, folder, mode)
+        }
     }
 }
 
@@ -323,14 +413,19 @@ fn substitution(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 /// A name after `--transform`.
 pub fn transformed(s: &Settings, name: &[u8]) -> Vec<u8> {
-    let Some((from, to)) = &s.transform else { return name.to_vec() };
+    let Some((from, to)) = &s.transform else {
+        return name.to_vec();
+    };
     if let Some(prefix) = from.strip_prefix(b"^") {
         return match name.strip_prefix(prefix) {
             Some(rest) => [to.as_slice(), rest].concat(),
             None => name.to_vec(),
         };
     }
-    match name.windows(from.len().max(1)).position(|w| w == from.as_slice()) {
+    match name
+        .windows(from.len().max(1))
+        .position(|w| w == from.as_slice())
+    {
         Some(at) => [&name[..at], to, &name[at + from.len()..]].concat(),
         None => name.to_vec(),
     }
@@ -342,15 +437,32 @@ pub fn excluded(s: &Settings, name: &[u8]) -> bool {
     let flags = hardshell_cli::glob::Flags::default();
     let name = name.strip_suffix(b"/").unwrap_or(name);
     let base = hardshell_cli::base_name(name);
-    if s.exclude_vcs && matches!(base, b".git" | b".svn" | b".hg" | b"CVS" | b".gitignore" | b".gitmodules" | b".gitattributes") {
+    if s.exclude_vcs
+        && matches!(
+            base,
+            b".git"
+                | b".svn"
+                | b".hg"
+                | b"CVS"
+                | b".gitignore"
+                | b".gitmodules"
+                | b".gitattributes"
+        )
+    {
         return true;
     }
     s.excludes.iter().any(|pattern| {
         let pattern = pattern.strip_suffix(b"/").unwrap_or(pattern);
         let hit = |text: &[u8]| {
             hardshell_cli::glob::matches(pattern, text, flags)
-                || (text.len() > pattern.len() && text.starts_with(pattern) && text[pattern.len()] == b'/')
+                || (text.len() > pattern.len()
+                    && text.starts_with(pattern)
+                    && text[pattern.len()] == b'/')
         };
-        hit(name) || name.iter().enumerate().any(|(i, b)| *b == b'/' && hit(&name[i + 1..]))
+        hit(name)
+            || name
+                .iter()
+                .enumerate()
+                .any(|(i, b)| *b == b'/' && hit(&name[i + 1..]))
     })
 }

@@ -44,20 +44,33 @@ struct Writer<'w> {
 pub fn run(s: Settings, operands: Vec<Operand>, append: bool) -> i32 {
     if operands.is_empty() {
         complain("tar", "Cowardly refusing to create an empty archive");
-        complain("Try 'tar --help' or 'tar --usage' for more information.", "");
+        eprintln!("Try 'tar --help' or 'tar --usage' for more information.");
         return 2;
     }
     let to_stdout = s.archive == b"-";
-    let format = s.format.or_else(|| if s.by_name { Format::by_name(&s.archive) } else { None });
+    let format = s.format.or_else(|| {
+        if s.by_name {
+            Format::by_name(&s.archive)
+        } else {
+            None
+        }
+    });
     let shown = String::from_utf8_lossy(&s.archive).into_owned();
     let raw: Box<dyn Write> = if to_stdout {
         Box::new(hardshell_cli::Out::stdout())
     } else {
-        let opened = if append { open_for_append(&s.archive) } else { File::create(path(&s.archive)) };
+        let opened = if append {
+            open_for_append(&s.archive)
+        } else {
+            File::create(path(&s.archive))
+        };
         match opened {
             Ok(file) => Box::new(io::BufWriter::with_capacity(64 * 1024, file)),
             Err(error) => {
-                complain("tar", format!("{shown}: Cannot open: {}", errno_text(&error)));
+                complain(
+                    "tar",
+                    format!("{shown}: Cannot open: {}", errno_text(&error)),
+                );
                 complain("tar", "Error is not recoverable: exiting now");
                 return 2;
             }
@@ -73,8 +86,20 @@ pub fn run(s: Settings, operands: Vec<Operand>, append: bool) -> i32 {
             }
         },
     };
-    let archive_id = if to_stdout { None } else { hardshell_cli::file_id(&s.archive) };
-    let mut writer = Writer { s, builder: tar::Builder::new(sink), links: std::collections::HashMap::new(), archive_id, said_slash: false, removals: Vec::new(), to_stdout };
+    let archive_id = if to_stdout {
+        None
+    } else {
+        hardshell_cli::file_id(&s.archive)
+    };
+    let mut writer = Writer {
+        s,
+        builder: tar::Builder::new(sink),
+        links: std::collections::HashMap::new(),
+        archive_id,
+        said_slash: false,
+        removals: Vec::new(),
+        to_stdout,
+    };
     for operand in &operands {
         writer.add(&operand.folder, &operand.name, 0);
     }
@@ -85,7 +110,10 @@ pub fn run(s: Settings, operands: Vec<Operand>, append: bool) -> i32 {
         Sink::Packed(sink) => sink.finish(),
     });
     if let Err(error) = done {
-        complain("tar", format!("{shown}: Cannot write: {}", errno_text(&error)));
+        complain(
+            "tar",
+            format!("{shown}: Cannot write: {}", errno_text(&error)),
+        );
         return 2;
     }
     for file in removals.iter().rev() {
@@ -99,7 +127,12 @@ pub fn run(s: Settings, operands: Vec<Operand>, append: bool) -> i32 {
 
 /// An archive positioned where its end mark begins.
 fn open_for_append(name: &[u8]) -> io::Result<File> {
-    let mut file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path(name))?;
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path(name))?;
     let mut end = 0u64;
     {
         let mut archive = tar::Archive::new(&mut file);
@@ -116,20 +149,41 @@ fn open_for_append(name: &[u8]) -> io::Result<File> {
 impl Writer<'_> {
     fn fail(&mut self, name: &[u8], what: &str, error: &io::Error) {
         self.s.status = 2;
-        complain("tar", format!("{}: {what}: {}", String::from_utf8_lossy(name), errno_text(error)));
+        complain(
+            "tar",
+            format!(
+                "{}: {what}: {}",
+                String::from_utf8_lossy(name),
+                errno_text(error)
+            ),
+        );
     }
 
     fn add(&mut self, folder: &[u8], name: &[u8], depth: usize) {
-        let real = if name.first() == Some(&b'/') { name.to_vec() } else { join(folder, name) };
+        let real = if name.first() == Some(&b'/') {
+            name.to_vec()
+        } else {
+            join(folder, name)
+        };
         if excluded(&self.s, name) {
             return;
         }
-        let meta = match if self.s.follow { stat(&real) } else { lstat(&real) } {
+        let meta = match if self.s.follow {
+            stat(&real)
+        } else {
+            lstat(&real)
+        } {
             Ok(meta) => meta,
             Err(error) => return self.fail(name, "Cannot stat", &error),
         };
         if self.archive_id == Some((meta.dev, meta.ino)) {
-            return complain("tar", format!("{}: file is the archive; not dumped", String::from_utf8_lossy(name)));
+            return complain(
+                "tar",
+                format!(
+                    "{}: file is the archive; not dumped",
+                    String::from_utf8_lossy(name)
+                ),
+            );
         }
         let mut stored = transformed(&self.s, name);
         if !self.s.absolute {
@@ -138,7 +192,11 @@ impl Writer<'_> {
                 self.said_slash = true;
                 complain("tar", "Removing leading `/' from member names");
             }
-            stored = if trimmed.is_empty() { b"./".to_vec() } else { trimmed };
+            stored = if trimmed.is_empty() {
+                b"./".to_vec()
+            } else {
+                trimmed
+            };
         }
         let is_dir = meta.is_dir();
         if is_dir && stored.last() != Some(&b'/') {
@@ -148,16 +206,27 @@ impl Writer<'_> {
             return self.fail(name, "Cannot write", &error);
         }
         if self.s.verbose > 0 {
-            let line = if self.s.verbose > 1 { crate::tar_extract::long_line(&stored, &meta, &real) } else { stored.clone() };
+            let line = if self.s.verbose > 1 {
+                crate::tar_extract::long_line(&stored, &meta, &real)
+            } else {
+                stored.clone()
+            };
             let line = [line.as_slice(), b"\n"].concat();
-            let _ = if self.to_stdout { io::stderr().write_all(&line) } else { io::stdout().write_all(&line) };
+            let _ = if self.to_stdout {
+                io::stderr().write_all(&line)
+            } else {
+                io::stdout().write_all(&line)
+            };
         }
         if self.s.remove {
             self.removals.push(real.clone());
         }
         if is_dir && !self.s.no_recursion && depth < 2000 {
             let mut names: Vec<Vec<u8>> = match fs::read_dir(path(&real)) {
-                Ok(entries) => entries.flatten().map(|e| hardshell_cli::into_bytes(e.file_name())).collect(),
+                Ok(entries) => entries
+                    .flatten()
+                    .map(|e| hardshell_cli::into_bytes(e.file_name()))
+                    .collect(),
                 Err(error) => return self.fail(name, "Cannot open", &error),
             };
             if self.s.sort {
@@ -174,7 +243,10 @@ impl Writer<'_> {
         header.set_mode(meta.mode & 0o7777);
         header.set_uid(u64::from(meta.uid));
         header.set_gid(u64::from(meta.gid));
-        let mtime = self.s.mtime.unwrap_or_else(|| i64::try_from(meta.mtime.div_euclid(1_000_000_000)).unwrap_or(0));
+        let mtime = self
+            .s
+            .mtime
+            .unwrap_or_else(|| i64::try_from(meta.mtime.div_euclid(1_000_000_000)).unwrap_or(0));
         header.set_mtime(u64::try_from(mtime).unwrap_or(0));
         header.set_size(0);
         if !self.s.numeric {
@@ -183,7 +255,10 @@ impl Writer<'_> {
             let _ = header.set_username(user.split(':').next().unwrap_or(""));
             let _ = header.set_groupname(group.split(':').next().unwrap_or(""));
         }
-        let id = |text: &Option<String>| text.as_ref().and_then(|t| t.rsplit(':').next().and_then(|n| n.parse::<u64>().ok()));
+        let id = |text: &Option<String>| {
+            text.as_ref()
+                .and_then(|t| t.rsplit(':').next().and_then(|n| n.parse::<u64>().ok()))
+        };
         if let Some(uid) = id(&self.s.owner) {
             header.set_uid(uid);
         }
@@ -193,7 +268,8 @@ impl Writer<'_> {
         match meta.kind() {
             b'd' => {
                 header.set_entry_type(tar::EntryType::Directory);
-                self.builder.append_data(&mut header, path(stored), io::empty())
+                self.builder
+                    .append_data(&mut header, path(stored), io::empty())
             }
             b'l' => {
                 header.set_entry_type(tar::EntryType::Symlink);
@@ -205,7 +281,9 @@ impl Writer<'_> {
                     if let Some(first) = self.links.get(&(meta.dev, meta.ino)) {
                         header.set_entry_type(tar::EntryType::Link);
                         let first = first.clone();
-                        return self.builder.append_link(&mut header, path(stored), path(&first));
+                        return self
+                            .builder
+                            .append_link(&mut header, path(stored), path(&first));
                     }
                     self.links.insert((meta.dev, meta.ino), stored.to_vec());
                 }
@@ -216,7 +294,13 @@ impl Writer<'_> {
                 self.builder.append_data(&mut header, path(stored), reader)
             }
             _ => {
-                complain("tar", format!("{}: file of this kind ignored", String::from_utf8_lossy(stored)));
+                complain(
+                    "tar",
+                    format!(
+                        "{}: file of this kind ignored",
+                        String::from_utf8_lossy(stored)
+                    ),
+                );
                 Ok(())
             }
         }

@@ -16,7 +16,10 @@ pub fn run(mut s: Settings, operands: Vec<Operand>, folder: Vec<u8>, mode: Mode)
     let mut source: Input = match open_input(&s.archive) {
         Ok(source) => source,
         Err(error) => {
-            complain("tar", format!("{shown}: Cannot open: {}", errno_text(&error)));
+            complain(
+                "tar",
+                format!("{shown}: Cannot open: {}", errno_text(&error)),
+            );
             complain("tar", "Error is not recoverable: exiting now");
             return 2;
         }
@@ -29,7 +32,10 @@ pub fn run(mut s: Settings, operands: Vec<Operand>, folder: Vec<u8>, mode: Mode)
             Ok(0) => break,
             Ok(got) => filled += got,
             Err(error) => {
-                complain("tar", format!("{shown}: Cannot read: {}", errno_text(&error)));
+                complain(
+                    "tar",
+                    format!("{shown}: Cannot read: {}", errno_text(&error)),
+                );
                 return 2;
             }
         }
@@ -40,7 +46,10 @@ pub fn run(mut s: Settings, operands: Vec<Operand>, folder: Vec<u8>, mode: Mode)
         && !start.is_empty()
     {
         let name = format!("{wanted:?}").to_lowercase();
-        complain(&name, "stdin: not in the expected format".replace("the expected", &name));
+        complain(
+            &name,
+            "stdin: not in the expected format".replace("the expected", &name),
+        );
         complain("tar", "Child returned status 1");
         complain("tar", "Error is not recoverable: exiting now");
         return 2;
@@ -89,7 +98,10 @@ pub fn run(mut s: Settings, operands: Vec<Operand>, folder: Vec<u8>, mode: Mode)
         if let Err(error) = result {
             s.status = 2;
             out.flush();
-            complain("tar", format!("{}: {}", String::from_utf8_lossy(&name), errno_text(&error)));
+            complain(
+                "tar",
+                format!("{}: {}", String::from_utf8_lossy(&name), errno_text(&error)),
+            );
         }
         if out.failed() {
             break;
@@ -108,7 +120,13 @@ pub fn run(mut s: Settings, operands: Vec<Operand>, folder: Vec<u8>, mode: Mode)
     for (operand, found) in operands.iter().zip(found) {
         if !found {
             s.status = 2;
-            complain("tar", format!("{}: Not found in archive", String::from_utf8_lossy(&operand.name)));
+            complain(
+                "tar",
+                format!(
+                    "{}: Not found in archive",
+                    String::from_utf8_lossy(&operand.name)
+                ),
+            );
         }
     }
     if s.status == 2 {
@@ -124,14 +142,17 @@ fn broken(error: &io::Error) -> i32 {
 }
 
 fn broken_archive(error: &io::Error, any: bool) -> i32 {
-    if error.kind() == io::ErrorKind::UnexpectedEof || error.to_string().contains("failed to read entire block") {
-        complain("tar", "Unexpected EOF in archive");
-    } else if any {
-        complain("tar", "Skipping to next header");
-    } else {
+    if !any {
         complain("tar", "This does not look like a tar archive");
         complain("tar", "Exiting with failure status due to previous errors");
         return 2;
+    }
+    if error.kind() == io::ErrorKind::UnexpectedEof
+        || error.to_string().contains("failed to read entire block")
+    {
+        complain("tar", "Unexpected EOF in archive");
+    } else {
+        complain("tar", "Skipping to next header");
     }
     complain("tar", "Error is not recoverable: exiting now");
     2
@@ -186,8 +207,17 @@ fn list<R: Read>(s: &Settings, entry: &mut Entry<'_, R>, name: &[u8], out: &mut 
     if s.verbose > 0 {
         let meta = header_stat(entry);
         let header = entry.header();
-        let field = |bytes: Option<&[u8]>, id: u32| bytes.map(|b| String::from_utf8_lossy(b).into_owned()).filter(|n| !n.is_empty() && !s.numeric).unwrap_or_else(|| id.to_string());
-        let owner = format!("{}/{}", field(header.username_bytes(), meta.uid), field(header.groupname_bytes(), meta.gid));
+        let field = |bytes: Option<&[u8]>, id: u32| {
+            bytes
+                .map(|b| String::from_utf8_lossy(b).into_owned())
+                .filter(|n| !n.is_empty() && !s.numeric)
+                .unwrap_or_else(|| id.to_string())
+        };
+        let owner = format!(
+            "{}/{}",
+            field(header.username_bytes(), meta.uid),
+            field(header.groupname_bytes(), meta.gid)
+        );
         let hard = header.entry_type() == tar::EntryType::Link;
         out.put(&line(&meta, &owner, &name, hard));
         if let Some(target) = entry.link_name_bytes() {
@@ -207,8 +237,15 @@ fn line(meta: &Stat, owner: &str, name: &[u8], hard: bool) -> Vec<u8> {
     if hard {
         mode.replace_range(0..1, "h");
     }
-    let width = 19usize.saturating_sub(owner.len() + 1).max(meta.size.to_string().len());
-    let mut out = format!("{mode} {owner} {:>width$} {} ", meta.size, String::from_utf8_lossy(&time)).into_bytes();
+    let width = 19usize
+        .saturating_sub(owner.len() + 1)
+        .max(meta.size.to_string().len());
+    let mut out = format!(
+        "{mode} {owner} {:>width$} {} ",
+        meta.size,
+        String::from_utf8_lossy(&time)
+    )
+    .into_bytes();
     out.extend_from_slice(name);
     out
 }
@@ -217,7 +254,12 @@ fn line(meta: &Stat, owner: &str, name: &[u8], hard: bool) -> Vec<u8> {
 pub fn long_line(name: &[u8], meta: &Stat, real: &[u8]) -> Vec<u8> {
     let size = if meta.kind() == b'f' { meta.size } else { 0 };
     let meta = Stat { size, ..*meta };
-    let mut out = line(&meta, &format!("{}/{}", user_name(meta.uid), group_name(meta.gid)), name, false);
+    let mut out = line(
+        &meta,
+        &format!("{}/{}", user_name(meta.uid), group_name(meta.gid)),
+        name,
+        false,
+    );
     if meta.kind() == b'l'
         && let Ok(target) = fs::read_link(path(real))
     {
@@ -234,9 +276,16 @@ fn safe_name(s: &Settings, name: &[u8]) -> Result<Option<Vec<u8>>, &'static str>
     if name.split(|b| *b == b'/').any(|part| part == b"..") {
         return Err("Member name contains '..'");
     }
-    let parts: Vec<&[u8]> = name.split(|b| *b == b'/').filter(|p| !p.is_empty() && *p != b".").collect();
+    let parts: Vec<&[u8]> = name
+        .split(|b| *b == b'/')
+        .filter(|p| !p.is_empty() && *p != b".")
+        .collect();
     if parts.len() <= s.strip {
-        return if s.strip > 0 || parts.is_empty() { Ok(None) } else { Ok(Some(parts.join(&b'/'))) };
+        return if s.strip > 0 || parts.is_empty() {
+            Ok(None)
+        } else {
+            Ok(Some(parts.join(&b'/')))
+        };
     }
     Ok(Some(parts[s.strip..].join(&b'/')))
 }
@@ -256,7 +305,9 @@ fn make_parents(base: &[u8], name: &[u8]) -> io::Result<()> {
         match fs::symlink_metadata(path(&at)) {
             Ok(meta) if meta.is_dir() => {}
             Ok(meta) if meta.file_type().is_symlink() => {
-                return Err(io::Error::other("a folder on the way is a symbolic link; refusing to write through it"));
+                return Err(io::Error::other(
+                    "a folder on the way is a symbolic link; refusing to write through it",
+                ));
             }
             Ok(_) => return Err(io::Error::other("Not a directory")),
             Err(_) => fs::create_dir(path(&at))?,
@@ -302,7 +353,11 @@ fn extract<R: Read>(
         return Ok(());
     }
     let file = join(folder, &stored);
-    let bits = if s.preserve { mode & 0o7777 } else { mode & 0o777 & !hardshell_sys::umask(None) };
+    let bits = if s.preserve {
+        mode & 0o7777
+    } else {
+        mode & 0o777 & !hardshell_sys::umask(None)
+    };
     make_parents(folder, &stored)?;
     if kind.is_dir() {
         match fs::create_dir(path(&file)) {
@@ -325,18 +380,27 @@ fn extract<R: Read>(
     }
     match kind {
         tar::EntryType::Symlink => {
-            let target = entry.link_name_bytes().map(|t| t.into_owned()).unwrap_or_default();
+            let target = entry
+                .link_name_bytes()
+                .map(|t| t.into_owned())
+                .unwrap_or_default();
             symlink(&target, &file)?;
         }
         tar::EntryType::Link => {
-            let target = entry.link_name_bytes().map(|t| t.into_owned()).unwrap_or_default();
+            let target = entry
+                .link_name_bytes()
+                .map(|t| t.into_owned())
+                .unwrap_or_default();
             let Ok(Some(target)) = safe_name(s, &target) else {
                 return Err(io::Error::other("hard link leads out of the folder"));
             };
             fs::hard_link(path(&join(folder, &target)), path(&file))?;
         }
         k if k.is_file() || k == tar::EntryType::Continuous || k == tar::EntryType::GNUSparse => {
-            let mut sink = fs::OpenOptions::new().write(true).create_new(true).open(path(&file))?;
+            let mut sink = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(path(&file))?;
             let mut buffer = vec![0u8; 64 * 1024];
             loop {
                 let got = entry.read(&mut buffer)?;
@@ -351,7 +415,13 @@ fn extract<R: Read>(
             drop(sink);
             let _ = hardshell_cli::stat::chmod(&file, bits);
         }
-        _ => complain("tar", format!("{}: files of this kind cannot be made here", String::from_utf8_lossy(name))),
+        _ => complain(
+            "tar",
+            format!(
+                "{}: files of this kind cannot be made here",
+                String::from_utf8_lossy(name)
+            ),
+        ),
     }
     Ok(())
 }
@@ -361,7 +431,13 @@ pub fn symlink(target: &[u8], file: &[u8]) -> io::Result<()> {
     hardshell_cli::symlink(target, file)
 }
 
-fn compare<R: Read>(s: &mut Settings, entry: &mut Entry<'_, R>, file: &[u8], name: &[u8], out: &mut Out) -> io::Result<()> {
+fn compare<R: Read>(
+    s: &mut Settings,
+    entry: &mut Entry<'_, R>,
+    file: &[u8],
+    name: &[u8],
+    out: &mut Out,
+) -> io::Result<()> {
     let shown = String::from_utf8_lossy(name).into_owned();
     if !entry.header().entry_type().is_file() {
         return Ok(());
@@ -374,7 +450,10 @@ fn compare<R: Read>(s: &mut Settings, entry: &mut Entry<'_, R>, file: &[u8], nam
         Ok(data) => data,
         Err(error) => {
             say(String::new());
-            complain("tar", format!("{shown}: Warning: Cannot stat: {}", errno_text(&error)));
+            complain(
+                "tar",
+                format!("{shown}: Warning: Cannot stat: {}", errno_text(&error)),
+            );
             return Ok(());
         }
     };

@@ -15,8 +15,18 @@ Usage: unzip [-l|-p|-t|-v] [-oqnj] ARCHIVE[.zip] [FILE...] [-x FILE...] [-d DIR]
 ";
 
 pub fn run(args: Vec<Vec<u8>>) -> i32 {
-    let (mut listing, mut pipe, mut test, mut overwrite, mut never, mut junk, mut quiet, mut verbose) = (false, false, false, false, false, false, false, false);
-    let (mut folder, mut archive, mut only, mut exclude) = (Vec::new(), None, Vec::new(), Vec::new());
+    let (
+        mut listing,
+        mut pipe,
+        mut test,
+        mut overwrite,
+        mut never,
+        mut junk,
+        mut quiet,
+        mut verbose,
+    ) = (false, false, false, false, false, false, false, false);
+    let (mut folder, mut archive, mut only, mut exclude) =
+        (Vec::new(), None, Vec::new(), Vec::new());
     let mut excluding = false;
     let mut words = args.into_iter().skip(1);
     while let Some(word) = words.next() {
@@ -34,7 +44,11 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                     b'q' => quiet = true,
                     b'x' => excluding = true,
                     b'd' => {
-                        folder = if i + 1 < word.len() { word[i + 1..].to_vec() } else { words.next().unwrap_or_default() };
+                        folder = if i + 1 < word.len() {
+                            word[i + 1..].to_vec()
+                        } else {
+                            words.next().unwrap_or_default()
+                        };
                         break;
                     }
                     b'h' | b'-' => {
@@ -75,7 +89,9 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
     let mut zip = match ::zip::ZipArchive::new(io::BufReader::new(file)) {
         Ok(zip) => zip,
         Err(_) => {
-            eprintln!("Archive:  {shown}\n  End-of-central-directory signature not found.  Either this file is not\n  a zipfile, or it constitutes one disk of a multi-part archive.\nunzip:  cannot find zipfile directory in one of {shown} or\n        {shown}.zip, and cannot find {shown}.ZIP, period.");
+            eprintln!(
+                "Archive:  {shown}\n  End-of-central-directory signature not found.  Either this file is not\n  a zipfile, or it constitutes one disk of a multi-part archive.\nunzip:  cannot find zipfile directory in one of {shown} or\n        {shown}.zip, and cannot find {shown}.ZIP, period."
+            );
             return 9;
         }
     };
@@ -112,16 +128,39 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                 continue;
             }
         }
-        if exclude.iter().any(|p| hardshell_cli::glob::matches(p, &name, flags)) {
+        if exclude
+            .iter()
+            .any(|p| hardshell_cli::glob::matches(p, &name, flags))
+        {
             continue;
         }
         if listing {
             let t = entry.last_modified().unwrap_or_default();
-            let date = format!("{:04}-{:02}-{:02} {:02}:{:02}", t.year(), t.month(), t.day(), t.hour(), t.minute());
+            let date = format!(
+                "{:04}-{:02}-{:02} {:02}:{:02}",
+                t.year(),
+                t.month(),
+                t.day(),
+                t.hour(),
+                t.minute()
+            );
             let line = if verbose {
-                let saved = if entry.size() == 0 { 0 } else { 100 - (entry.compressed_size() * 100 / entry.size()).min(100) };
-                let method = if entry.compression() == ::zip::CompressionMethod::Stored { "Stored" } else { "Defl:N" };
-                format!("{:>8}  {method}  {:>7} {saved:>3}% {date} {:08x}  {text}\n", entry.size(), entry.compressed_size(), entry.crc32())
+                let saved = if entry.size() == 0 {
+                    0
+                } else {
+                    100 - (entry.compressed_size() * 100 / entry.size()).min(100)
+                };
+                let method = if entry.compression() == ::zip::CompressionMethod::Stored {
+                    "Stored"
+                } else {
+                    "Defl:N"
+                };
+                format!(
+                    "{:>8}  {method}  {:>7} {saved:>3}% {date} {:08x}  {text}\n",
+                    entry.size(),
+                    entry.compressed_size(),
+                    entry.crc32()
+                )
             } else {
                 format!("{:>9}  {date}   {text}\n", entry.size())
             };
@@ -133,7 +172,13 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
         }
         if test {
             let good = io::copy(&mut entry, &mut io::sink()).is_ok();
-            out.put(format!("    testing: {text:<22}  {}\n", if good { "OK" } else { "bad CRC" }).as_bytes());
+            out.put(
+                format!(
+                    "    testing: {text:<22}  {}\n",
+                    if good { "OK" } else { "bad CRC" }
+                )
+                .as_bytes(),
+            );
             status = if good { status } else { 2 };
             continue;
         }
@@ -144,26 +189,59 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
             continue;
         }
         // Nothing may lead out of the folder.
-        let parts: Vec<&[u8]> = name.split(|b| *b == b'/' || *b == b'\\').filter(|p| !p.is_empty() && *p != b".").collect();
+        let parts: Vec<&[u8]> = name
+            .split(|b| *b == b'/' || *b == b'\\')
+            .filter(|p| !p.is_empty() && *p != b".")
+            .collect();
         if parts.iter().any(|p| *p == b"..") || parts.is_empty() {
-            complain("warning", format!("skipped \"../\" path component(s) in {text}"));
+            complain(
+                "warning",
+                format!("skipped \"../\" path component(s) in {text}"),
+            );
             status = status.max(1);
             continue;
         }
-        let stored = if junk { parts[parts.len() - 1].to_vec() } else { parts.join(&b'/') };
+        let stored = if junk {
+            parts[parts.len() - 1].to_vec()
+        } else {
+            parts.join(&b'/')
+        };
         let target = join(&folder, &stored);
-        let result = extract(&mut entry, &folder, &stored, &target, Settings { junk, never, overwrite, quiet }, &mut out);
+        let result = extract(
+            &mut entry,
+            &folder,
+            &stored,
+            &target,
+            Settings {
+                junk,
+                never,
+                overwrite,
+                quiet,
+            },
+            &mut out,
+        );
         if let Err(error) = result {
-            complain("error", format!(" cannot create {}: {}", String::from_utf8_lossy(&target), errno_text(&error)));
+            complain(
+                "error",
+                format!(
+                    " cannot create {}: {}",
+                    String::from_utf8_lossy(&target),
+                    errno_text(&error)
+                ),
+            );
             status = 50;
         }
     }
     if listing {
         let s = if count == 1 { "" } else { "s" };
         let line = if verbose {
-            format!("--------          -------  ---                            -------\n{total:>8}          {packed:>7}                               {count} file{s}\n")
+            format!(
+                "--------          -------  ---                            -------\n{total:>8}          {packed:>7}                               {count} file{s}\n"
+            )
         } else {
-            format!("---------                     -------\n{total:>9}                     {count} file{s}\n")
+            format!(
+                "---------                     -------\n{total:>9}                     {count} file{s}\n"
+            )
         };
         out.put(line.as_bytes());
     }
@@ -172,7 +250,13 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
     }
     for (pattern, hit) in only.iter().zip(matched) {
         if !hit {
-            complain("caution", format!(" filename not matched:  {}", String::from_utf8_lossy(pattern)));
+            complain(
+                "caution",
+                format!(
+                    " filename not matched:  {}",
+                    String::from_utf8_lossy(pattern)
+                ),
+            );
             status = 11;
         }
     }
@@ -190,7 +274,14 @@ struct Settings {
     quiet: bool,
 }
 
-fn extract(entry: &mut (impl Read + EntryLike), folder: &[u8], stored: &[u8], target: &[u8], s: Settings, out: &mut Out) -> io::Result<()> {
+fn extract(
+    entry: &mut (impl Read + EntryLike),
+    folder: &[u8],
+    stored: &[u8],
+    target: &[u8],
+    s: Settings,
+    out: &mut Out,
+) -> io::Result<()> {
     let shown = String::from_utf8_lossy(target).into_owned();
     if entry.directory() {
         if !s.junk && !path(target).is_dir() {
@@ -221,13 +312,22 @@ fn extract(entry: &mut (impl Read + EntryLike), folder: &[u8], stored: &[u8], ta
         }
         if !s.overwrite {
             // Without a terminal the question has no answer; nothing is lost.
-            complain("replace", format!("{shown}? [y]es, [n]o, [A]ll, [N]one, [r]ename: no answer, skipped (use -o to overwrite)"));
+            complain(
+                "replace",
+                format!(
+                    "{shown}? [y]es, [n]o, [A]ll, [N]one, [r]ename: no answer, skipped (use -o to overwrite)"
+                ),
+            );
             return Ok(());
         }
         fs::remove_file(path(target))?;
     }
     if !s.quiet {
-        let verb = if entry.stored() { " extracting" } else { "  inflating" };
+        let verb = if entry.stored() {
+            " extracting"
+        } else {
+            "  inflating"
+        };
         out.put(format!("{verb}: {shown}  \n").as_bytes());
     }
     if entry.link() {
@@ -235,7 +335,10 @@ fn extract(entry: &mut (impl Read + EntryLike), folder: &[u8], stored: &[u8], ta
         entry.read_to_end(&mut link)?;
         return crate::tar_extract::symlink(&link, target);
     }
-    let mut sink = fs::OpenOptions::new().write(true).create_new(true).open(path(target))?;
+    let mut sink = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path(target))?;
     let mut buffer = vec![0u8; 64 * 1024];
     loop {
         let got = entry.read(&mut buffer)?;

@@ -33,7 +33,10 @@ struct Settings {
 }
 
 pub fn run(args: Vec<Vec<u8>>) -> i32 {
-    let mut s = Settings { level: 6, ..Settings::default() };
+    let mut s = Settings {
+        level: 6,
+        ..Settings::default()
+    };
     let (mut remove, mut delete) = (false, false);
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut list: Option<bool> = None;
@@ -64,7 +67,13 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                             b'0'..=b'9' => s.level = i64::from(letter - b'0'),
                             b'u' | b'f' | b'X' | b'D' | b'v' | b'9' | b'o' | b'T' => {}
                             other => {
-                                complain("zip error", format!("Invalid command arguments (short option '{}' not supported)", char::from(*other)));
+                                complain(
+                                    "zip error",
+                                    format!(
+                                        "Invalid command arguments (short option '{}' not supported)",
+                                        char::from(*other)
+                                    ),
+                                );
                                 return 16;
                             }
                         }
@@ -82,7 +91,11 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
     if from_stdin {
         let mut text = Vec::new();
         let _ = io::stdin().read_to_end(&mut text);
-        words.extend(text.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(<[u8]>::to_vec));
+        words.extend(
+            text.split(|b| *b == b'\n')
+                .filter(|l| !l.is_empty())
+                .map(<[u8]>::to_vec),
+        );
     }
     if words.is_empty() {
         print!("{HELP}");
@@ -100,7 +113,10 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
         }
     }
     if s.added.is_empty() && !delete {
-        complain("\nzip error", format!("Nothing to do! ({})", String::from_utf8_lossy(&archive)));
+        complain(
+            "\nzip error",
+            format!("Nothing to do! ({})", String::from_utf8_lossy(&archive)),
+        );
         return 12;
     }
     if remove {
@@ -128,12 +144,19 @@ fn build(s: &mut Settings, archive: &[u8], files: &[Vec<u8>], delete: bool) -> i
         // What the archive has already stays unless it is replaced.
         let mut replaced: Vec<Vec<u8>> = Vec::new();
         if let Ok(old) = File::open(path(archive)) {
-            let mut old = ::zip::ZipArchive::new(io::BufReader::new(old)).map_err(io::Error::other)?;
+            let mut old =
+                ::zip::ZipArchive::new(io::BufReader::new(old)).map_err(io::Error::other)?;
             for i in 0..old.len() {
                 let entry = old.by_index_raw(i).map_err(io::Error::other)?;
                 let name = entry.name_raw().to_vec();
                 let gone = if delete {
-                    files.iter().any(|p| hardshell_cli::glob::matches(p, &name, hardshell_cli::glob::Flags::default()))
+                    files.iter().any(|p| {
+                        hardshell_cli::glob::matches(
+                            p,
+                            &name,
+                            hardshell_cli::glob::Flags::default(),
+                        )
+                    })
                 } else {
                     items.iter().any(|(stored, _)| *stored == name)
                 };
@@ -166,7 +189,10 @@ fn collect(s: &mut Settings, file: &[u8], items: &mut Vec<(Vec<u8>, Vec<u8>)>, d
         Ok(meta) => meta,
         Err(_) => {
             if depth == 0 {
-                complain("zip warning", format!("name not matched: {}", String::from_utf8_lossy(file)));
+                complain(
+                    "zip warning",
+                    format!("name not matched: {}", String::from_utf8_lossy(file)),
+                );
             }
             return;
         }
@@ -183,13 +209,29 @@ fn collect(s: &mut Settings, file: &[u8], items: &mut Vec<(Vec<u8>, Vec<u8>)>, d
     if is_dir && stored.last() != Some(&b'/') && !stored.is_empty() && stored != b"." {
         stored.push(b'/');
     }
-    let left_out = s.exclude.iter().any(|p| hardshell_cli::glob::matches(p, &stored, flags))
-        || (!s.include.is_empty() && !is_dir && !s.include.iter().any(|p| hardshell_cli::glob::matches(p, &stored, flags)));
-    if !left_out && !(is_dir && (s.junk || stored.is_empty() || stored == b"." || !s.include.is_empty())) {
+    let left_out = s
+        .exclude
+        .iter()
+        .any(|p| hardshell_cli::glob::matches(p, &stored, flags))
+        || (!s.include.is_empty()
+            && !is_dir
+            && !s
+                .include
+                .iter()
+                .any(|p| hardshell_cli::glob::matches(p, &stored, flags)));
+    if !left_out
+        && !(is_dir && (s.junk || stored.is_empty() || stored == b"." || !s.include.is_empty()))
+    {
         items.push((stored, file.to_vec()));
     }
     if is_dir && s.recursive && depth < 1000 {
-        let mut names: Vec<Vec<u8>> = fs::read_dir(path(file)).map(|e| e.flatten().map(|e| hardshell_cli::into_bytes(e.file_name())).collect()).unwrap_or_default();
+        let mut names: Vec<Vec<u8>> = fs::read_dir(path(file))
+            .map(|e| {
+                e.flatten()
+                    .map(|e| hardshell_cli::into_bytes(e.file_name()))
+                    .collect()
+            })
+            .unwrap_or_default();
         names.sort();
         for name in names {
             collect(s, &join(file, &name), items, depth + 1);
@@ -197,37 +239,72 @@ fn collect(s: &mut Settings, file: &[u8], items: &mut Vec<(Vec<u8>, Vec<u8>)>, d
     }
 }
 
-fn add<W: Write + io::Seek>(s: &mut Settings, writer: &mut ::zip::ZipWriter<W>, stored: &[u8], real: &[u8], update: bool) -> io::Result<()> {
+fn add<W: Write + io::Seek>(
+    s: &mut Settings,
+    writer: &mut ::zip::ZipWriter<W>,
+    stored: &[u8],
+    real: &[u8],
+    update: bool,
+) -> io::Result<()> {
     let meta = if s.links { lstat(real) } else { stat(real) }?;
     let seconds = i64::try_from(meta.mtime.div_euclid(1_000_000_000)).unwrap_or(0);
-    let text = String::from_utf8_lossy(&hardshell_cli::time::strftime(b"%Y %m %d %H %M %S", seconds, &hardshell_cli::time::Zone::local(), false)).into_owned();
+    let text = String::from_utf8_lossy(&hardshell_cli::time::strftime(
+        b"%Y %m %d %H %M %S",
+        seconds,
+        &hardshell_cli::time::Zone::local(),
+        false,
+    ))
+    .into_owned();
     let n: Vec<u16> = text.split(' ').filter_map(|p| p.parse().ok()).collect();
     let time = match n.as_slice() {
-        [y, mo, d, h, mi, sec] => ::zip::DateTime::from_date_and_time(*y, *mo as u8, *d as u8, *h as u8, *mi as u8, *sec as u8).unwrap_or_default(),
+        [y, mo, d, h, mi, sec] => ::zip::DateTime::from_date_and_time(
+            *y, *mo as u8, *d as u8, *h as u8, *mi as u8, *sec as u8,
+        )
+        .unwrap_or_default(),
         _ => ::zip::DateTime::default(),
     };
     let name = String::from_utf8_lossy(stored).into_owned();
-    let options = SimpleFileOptions::default().unix_permissions(meta.mode & 0o7777).last_modified_time(time).large_file(meta.size > u64::from(u32::MAX));
+    let options = SimpleFileOptions::default()
+        .unix_permissions(meta.mode & 0o7777)
+        .last_modified_time(time)
+        .large_file(meta.size > u64::from(u32::MAX));
     let verb = if update { "updating" } else { "  adding" };
     if meta.is_dir() {
-        writer.add_directory(name.clone(), options).map_err(io::Error::other)?;
+        writer
+            .add_directory(name.clone(), options)
+            .map_err(io::Error::other)?;
         if !s.quiet {
             println!("{verb}: {name} (stored 0%)");
         }
     } else if meta.kind() == b'l' {
         let target = fs::read_link(path(real))?;
-        writer.add_symlink(name.clone(), target.to_string_lossy(), options).map_err(io::Error::other)?;
+        writer
+            .add_symlink(name.clone(), target.to_string_lossy(), options)
+            .map_err(io::Error::other)?;
     } else {
         let data = fs::read(path(real))?;
-        let method = if s.level == 0 || data.is_empty() { ::zip::CompressionMethod::Stored } else { ::zip::CompressionMethod::Deflated };
+        let method = if s.level == 0 || data.is_empty() {
+            ::zip::CompressionMethod::Stored
+        } else {
+            ::zip::CompressionMethod::Deflated
+        };
         let mut options = options.compression_method(method);
         if method == ::zip::CompressionMethod::Deflated {
             options = options.compression_level(Some(s.level));
         }
-        writer.start_file(name.clone(), options).map_err(io::Error::other)?;
+        writer
+            .start_file(name.clone(), options)
+            .map_err(io::Error::other)?;
         writer.write_all(&data)?;
         if !s.quiet {
-            println!("{verb}: {name} ({})", if method == ::zip::CompressionMethod::Stored { "stored 0%" } else { "deflated" });
+            println!(
+                "{verb}: {name} ({})",
+                if method == ::zip::CompressionMethod::Stored {
+                    "stored 0%"
+                } else {
+                    "deflated"
+                }
+            );
         }
     }
     s.added.push(real.to_vec());

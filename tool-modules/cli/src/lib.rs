@@ -195,6 +195,10 @@ pub fn symlink(target: &[u8], file: &[u8]) -> std::io::Result<()> {
         let target = std::ffi::CString::new(target)?;
         let file = std::ffi::CString::new(file)?;
         // SAFETY: both are strings that end with a NUL and live for the call.
-        if unsafe { symlink(target.as_ptr(), file.as_ptr()) } == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+        if unsafe { symlink(target.as_ptr(), file.as_ptr()) } == 0 {
+            Ok(())
+        } else {
+            Err(std::io::Error::last_os_error())
+        }
     }
 }

@@ -273,11 +273,14 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
             }
             'f' => {
                 have = true;
-                let data = hardshell_cli::open_input(&value).and_then(|mut i| i.read_all()).map_err(|error| {
-                    hardshell_cli::complain_file("rg", &value, &error);
-                    2
-                })?;
-                o.patterns.extend(String::from_utf8_lossy(&data).lines().map(str::to_owned));
+                let data = hardshell_cli::open_input(&value)
+                    .and_then(|mut i| i.read_all())
+                    .map_err(|error| {
+                        hardshell_cli::complain_file("rg", &value, &error);
+                        2
+                    })?;
+                o.patterns
+                    .extend(String::from_utf8_lossy(&data).lines().map(str::to_owned));
             }
             'i' => (o.ignore_case, o.smart_case) = (true, false),
             'S' => (o.ignore_case, o.smart_case) = (false, true),
@@ -315,11 +318,17 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
             'u' => o.unrestricted += 1,
             'M' => o.max_columns = Some(number()?),
             'P' => {
-                complain("rg", "PCRE2 is not available in this build; use grep -P for look-around and back-references");
+                complain(
+                    "rg",
+                    "PCRE2 is not available in this build; use grep -P for look-around and back-references",
+                );
                 return Err(2);
             }
             'z' => {
-                complain("rg", "searching compressed files is not supported; use zcat FILE | rg PATTERN");
+                complain(
+                    "rg",
+                    "searching compressed files is not supported; use zcat FILE | rg PATTERN",
+                );
                 return Err(2);
             }
             'p' => (o.color, o.heading, o.line_number) = (true, true, Some(true)),
@@ -351,7 +360,10 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
             '\u{111}' => o.sort = Some(text()),
             '\u{112}' => (o.sort, o.reverse) = (Some(text()), true),
             '\u{113}' => o.color = matches!(text().as_str(), "always" | "ansi"),
-            '\u{115}' => (o.vimgrep, o.column, o.line_number, o.filename) = (true, true, Some(true), Some(true)),
+            '\u{115}' => {
+                (o.vimgrep, o.column, o.line_number, o.filename) =
+                    (true, true, Some(true), Some(true))
+            }
             '\u{116}' => o.stats = true,
             '\u{117}' => o.no_messages = true,
             '\u{118}' => o.max_columns_preview = true,
@@ -368,7 +380,8 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Options, i32> {
             eprintln!("rg: ripgrep requires at least one pattern to execute a search");
             return Err(2);
         }
-        o.patterns.push(String::from_utf8_lossy(&o.paths.remove(0)).into_owned());
+        o.patterns
+            .push(String::from_utf8_lossy(&o.paths.remove(0)).into_owned());
     }
     if o.unrestricted > 0 {
         o.no_ignore = true;

@@ -6,16 +6,20 @@ use grep_printer::{ColorSpecs, Standard, StandardBuilder, Summary, SummaryBuilde
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder};
 use hardshell_cli::{Out, complain, path};
+use ignore::WalkBuilder;
 use ignore::overrides::OverrideBuilder;
 use ignore::types::TypesBuilder;
-use ignore::WalkBuilder;
 use termcolor::{Ansi, NoColor, WriteColor};
 
 use crate::options::{Mode, Options};
 
 /// Runs rg; its exit status.
 pub fn run(o: &Options) -> i32 {
-    if o.color { with(o, Ansi::new(Out::stdout()), |w| w.into_inner()) } else { with(o, NoColor::new(Out::stdout()), |w| w.into_inner()) }
+    if o.color {
+        with(o, Ansi::new(Out::stdout()), |w| w.into_inner())
+    } else {
+        with(o, NoColor::new(Out::stdout()), |w| w.into_inner())
+    }
 }
 
 fn with<W: WriteColor>(o: &Options, sink: W, back: impl Fn(W) -> Out) -> i32 {
@@ -71,7 +75,10 @@ fn matcher(o: &Options) -> Result<RegexMatcher, String> {
             builder.line_terminator(None);
         }
     } else {
-        builder.line_terminator(Some(b'\n')).dot_matches_new_line(false).ban_byte(None);
+        builder
+            .line_terminator(Some(b'\n'))
+            .dot_matches_new_line(false)
+            .ban_byte(None);
     }
     builder.build_many(&o.patterns).map_err(|error| {
         let text = error.to_string();
@@ -83,20 +90,28 @@ fn matcher(o: &Options) -> Result<RegexMatcher, String> {
 }
 
 fn walker(o: &Options, paths: &[PathBuf]) -> Result<WalkBuilder, String> {
-    let first = paths.first().cloned().unwrap_or_else(|| PathBuf::from("./"));
+    let first = paths
+        .first()
+        .cloned()
+        .unwrap_or_else(|| PathBuf::from("./"));
     let mut builder = WalkBuilder::new(first);
     for more in paths.iter().skip(1) {
         builder.add(more);
     }
-    let mut overrides = OverrideBuilder::new(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")));
+    let mut overrides =
+        OverrideBuilder::new(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")));
     for glob in &o.globs {
         overrides.add(glob).map_err(|e| e.to_string())?;
     }
-    overrides.case_insensitive(true).map_err(|e| e.to_string())?;
+    overrides
+        .case_insensitive(true)
+        .map_err(|e| e.to_string())?;
     for glob in &o.iglobs {
         overrides.add(glob).map_err(|e| e.to_string())?;
     }
-    overrides.case_insensitive(false).map_err(|e| e.to_string())?;
+    overrides
+        .case_insensitive(false)
+        .map_err(|e| e.to_string())?;
     let use_ignore = !o.no_ignore;
     builder
         .overrides(overrides.build().map_err(|e| e.to_string())?)
@@ -140,14 +155,26 @@ fn search<W: WriteColor>(o: &Options, mut sink: W) -> Result<(W, bool, bool), St
         return Ok((sink, true, false));
     }
     if o.mode == Mode::Json {
-        return Err("--json is not supported in this build; use --vimgrep or -n with jq -R".to_owned());
+        return Err(
+            "--json is not supported in this build; use --vimgrep or -n with jq -R".to_owned(),
+        );
     }
     // Without paths, what is piped in is searched.
     let stdin_is_data = o.paths.is_empty() && o.mode != Mode::Files && stdin_is_readable();
     let given: Vec<PathBuf> = o.paths.iter().map(|p| path(p).to_owned()).collect();
     let implicit = given.is_empty();
-    let paths = if implicit { vec![PathBuf::from("./")] } else { given };
-    let strip = |p: &Path| -> PathBuf { if implicit { p.strip_prefix("./").unwrap_or(p).to_owned() } else { p.to_owned() } };
+    let paths = if implicit {
+        vec![PathBuf::from("./")]
+    } else {
+        given
+    };
+    let strip = |p: &Path| -> PathBuf {
+        if implicit {
+            p.strip_prefix("./").unwrap_or(p).to_owned()
+        } else {
+            p.to_owned()
+        }
+    };
     let end: &[u8] = if o.null { b"\0" } else { b"\n" };
     if o.mode == Mode::Files {
         let mut any = false;
@@ -191,7 +218,11 @@ fn search<W: WriteColor>(o: &Options, mut sink: W) -> Result<(W, bool, bool), St
                 .byte_offset(o.byte_offset)
                 .trim_ascii(o.trim)
                 .separator_context(o.separator.clone())
-                .separator_search(if (o.before > 0 || o.after > 0) && !o.heading { o.separator.clone() } else { None })
+                .separator_search(if (o.before > 0 || o.after > 0) && !o.heading {
+                    o.separator.clone()
+                } else {
+                    None
+                })
                 .path_terminator(if o.null { Some(0) } else { None })
                 .stats(o.stats);
             Printer::Standard(b.build(sink))
@@ -206,19 +237,37 @@ fn search<W: WriteColor>(o: &Options, mut sink: W) -> Result<(W, bool, bool), St
                 _ => SummaryKind::QuietWithMatch,
             };
             let mut b = SummaryBuilder::new();
-            b.kind(kind).color_specs(specs).path(with_name).exclude_zero(!o.include_zero).path_terminator(if o.null { Some(0) } else { None }).stats(o.stats);
+            b.kind(kind)
+                .color_specs(specs)
+                .path(with_name)
+                .exclude_zero(!o.include_zero)
+                .path_terminator(if o.null { Some(0) } else { None })
+                .stats(o.stats);
             Printer::Summary(b.build(sink))
         }
     };
     let (mut matched, mut failed) = (false, false);
     if only_stdin {
-        searcher.set_binary_detection(if o.text { BinaryDetection::none() } else { BinaryDetection::convert(0) });
+        searcher.set_binary_detection(if o.text {
+            BinaryDetection::none()
+        } else {
+            BinaryDetection::convert(0)
+        });
         let input = hardshell_cli::Input::stdin();
-        match one(&mut printer, &mut searcher, &matcher, Path::new("<stdin>"), Some(input)) {
+        match one(
+            &mut printer,
+            &mut searcher,
+            &matcher,
+            Path::new("<stdin>"),
+            Some(input),
+        ) {
             Ok(hit) => matched |= hit,
             Err(error) => {
                 failed = true;
-                complain("rg", format!("<stdin>: {}", hardshell_cli::errno_text(&error)));
+                complain(
+                    "rg",
+                    format!("<stdin>: {}", hardshell_cli::errno_text(&error)),
+                );
             }
         }
     } else {
@@ -237,14 +286,25 @@ fn search<W: WriteColor>(o: &Options, mut sink: W) -> Result<(W, bool, bool), St
             let result = if shown == file {
                 one(&mut printer, &mut searcher, &matcher, &file, None)
             } else {
-                std::fs::File::open(&file).and_then(|f| one(&mut printer, &mut searcher, &matcher, &shown, Some(hardshell_cli::Input::File(f))))
+                std::fs::File::open(&file).and_then(|f| {
+                    one(
+                        &mut printer,
+                        &mut searcher,
+                        &matcher,
+                        &shown,
+                        Some(hardshell_cli::Input::File(f)),
+                    )
+                })
             };
             match result {
                 Ok(hit) => matched |= hit,
                 Err(error) => {
                     failed = true;
                     if !o.no_messages {
-                        complain("rg", format!("{}: {}", shown.display(), hardshell_cli::errno_text(&error)));
+                        complain(
+                            "rg",
+                            format!("{}: {}", shown.display(), hardshell_cli::errno_text(&error)),
+                        );
                     }
                 }
             }
@@ -274,14 +334,22 @@ fn files(o: &Options, paths: &[PathBuf], failed: &mut bool) -> Result<Vec<PathBu
     for entry in walker(o, paths)?.build() {
         match entry {
             Ok(entry) => {
-                if entry.file_type().is_some_and(|t| t.is_file()) || (entry.depth() == 0 && entry.path().is_file()) {
+                if entry.file_type().is_some_and(|t| t.is_file())
+                    || (entry.depth() == 0 && entry.path().is_file())
+                {
                     out.push(entry.into_path());
                 }
             }
             Err(error) => {
                 *failed = true;
                 if !o.no_messages {
-                    complain("rg", error.to_string().replace(" (os error 2)", "").replace(" (os error 44)", ""));
+                    complain(
+                        "rg",
+                        error
+                            .to_string()
+                            .replace(" (os error 2)", "")
+                            .replace(" (os error 44)", ""),
+                    );
                 }
             }
         }
@@ -295,8 +363,13 @@ fn files(o: &Options, paths: &[PathBuf], failed: &mut bool) -> Result<Vec<PathBu
         }
         Some(kind @ ("modified" | "accessed" | "created")) => {
             let time = |p: &PathBuf| {
-                let stat = hardshell_cli::stat::stat(p.as_os_str().as_encoded_bytes()).unwrap_or_default();
-                if kind == "accessed" { stat.atime } else { stat.mtime }
+                let stat =
+                    hardshell_cli::stat::stat(p.as_os_str().as_encoded_bytes()).unwrap_or_default();
+                if kind == "accessed" {
+                    stat.atime
+                } else {
+                    stat.mtime
+                }
             };
             out.sort_by_key(time);
             if o.reverse {
