@@ -32,7 +32,7 @@ const SECTIONS: &[(&str, Work)] = &[
         modules::run(root, &modules::Args::default()).map(drop)
     }),
     ("module-tests", |root, _| module_tests(root)),
-    ("build", |root, _| super::build_binary(root, "dev")),
+    ("build", |root, _| build(root)),
     ("warm-up", |root, _| warm_up(root)),
     ("clippy", |root, _| clippy(root)),
     ("doc-tests", |root, _| doc_tests(root)),
@@ -107,6 +107,24 @@ fn module_tests(root: &Root) -> anyhow::Result<()> {
         .arg("--target-dir")
         .arg(root.tool_modules().join("target"))
         .dir(&root.tool_modules())
+        .run()
+}
+
+/// Builds the tests and, with them, the binary. The binary alone would be built with fewer
+/// features of shared dependencies, and these would then be compiled twice.
+fn build(root: &Root) -> anyhow::Result<()> {
+    Cmd::cargo()
+        .args([
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-run",
+            "--quiet",
+        ])
+        .locked()
+        .dir(root.dir())
         .run()
 }
 
