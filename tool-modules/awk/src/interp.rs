@@ -144,7 +144,7 @@ impl<'p> Interp<'p> {
             .insert(Rc::from(b"version".as_slice()), Value::text(b"5.2.1"));
         procinfo.borrow_mut().insert(
             Rc::from(b"pid".as_slice()),
-            Value::Num(f64::from(std::process::id())),
+            Value::Num(f64::from(hardshell_sys::getpid())),
         );
         self.globals[PROCINFO] = Value::Array(procinfo);
         if let Some(fs) = &options.fs {
