@@ -1,6 +1,11 @@
 //! Prints what the kernel costs: start of the engine, spawn and exit, loops, pipes, idle
 //! sandboxes, blocked processes. `cargo run -p hardshell-host --example measure`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,7 +20,12 @@ const TINY: &str = r#"(module (memory (export "memory") 1) (func (export "_start
 fn resident() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
 }
 
 fn percentiles(mut times: Vec<Duration>) -> String {
@@ -46,16 +56,33 @@ fn sandbox(registry: &Registry, dir: &std::path::Path) -> Sandbox {
 fn main() {
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
     let cache_dir = Some(target.join("test-aot"));
-    for (name, config) in [("small", EngineConfig::small()), ("default", EngineConfig::default())] {
+    for (name, config) in [
+        ("small", EngineConfig::small()),
+        ("default", EngineConfig::default()),
+    ] {
         let started = Instant::now();
-        let engine = Engine::new(EngineConfig { cache_dir: cache_dir.clone(), ..config }).unwrap();
+        let engine = Engine::new(EngineConfig {
+            cache_dir: cache_dir.clone(),
+            ..config
+        })
+        .unwrap();
         println!("engine ({name}): {:?}", started.elapsed());
         drop(engine);
     }
-    let engine = Engine::new(EngineConfig { cache_dir, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(EngineConfig {
+        cache_dir,
+        ..EngineConfig::default()
+    })
+    .unwrap();
     let mut builder = Registry::builder(&engine)
-        .module(ModuleSource::Bytes(wat::parse_str(TINY).unwrap()), &["tiny"])
-        .module(ModuleSource::Path(target.join("modules/test/probe.wasm")), &["probe"]);
+        .module(
+            ModuleSource::Bytes(wat::parse_str(TINY).unwrap()),
+            &["tiny"],
+        )
+        .module(
+            ModuleSource::Path(target.join("modules/test/probe.wasm")),
+            &["probe"],
+        );
     let coreutils = target.join("modules/coreutils.wasm");
     if coreutils.exists() {
         builder = builder.module(ModuleSource::Path(coreutils), &["true", "echo"]);
@@ -63,10 +90,14 @@ fn main() {
     let registry = builder.build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let sandbox_ = sandbox(&registry, dir.path());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let run = |argv: &[&str]| {
-        let report =
-            runtime.block_on(sandbox_.run(CallSpec::new(argv.iter().copied()))).unwrap();
+        let report = runtime
+            .block_on(sandbox_.run(CallSpec::new(argv.iter().copied())))
+            .unwrap();
         assert_eq!(report.status, 0, "{argv:?} {report:?}");
         report
     };
@@ -75,7 +106,11 @@ fn main() {
         if registry.program(name).is_none() {
             continue;
         }
-        let argv: &[&str] = if name == "probe" { &["probe", "true"] } else { &[name] };
+        let argv: &[&str] = if name == "probe" {
+            &["probe", "true"]
+        } else {
+            &[name]
+        };
         let started = Instant::now();
         run(argv);
         println!("{name}: first {:?}", started.elapsed());
@@ -89,8 +124,14 @@ fn main() {
         println!("{name}: host-API spawn+exit {}", percentiles(times));
     }
     for (what, argv) in [
-        ("loop of 2000 probe", &["probe", "spawn", "2000", "true"][..]),
-        ("pipe of 1 GB", &["probe", "pipe", "yes", "1000000000", "|", "count"]),
+        (
+            "loop of 2000 probe",
+            &["probe", "spawn", "2000", "true"][..],
+        ),
+        (
+            "pipe of 1 GB",
+            &["probe", "pipe", "yes", "1000000000", "|", "count"],
+        ),
     ] {
         for _ in 0..3 {
             let started = Instant::now();
@@ -102,7 +143,9 @@ fn main() {
         .map(|_| {
             let started = Instant::now();
             let sandbox = sandbox(&registry, dir.path());
-            runtime.block_on(sandbox.run(CallSpec::new(["probe", "echo", "hi"]))).unwrap();
+            runtime
+                .block_on(sandbox.run(CallSpec::new(["probe", "echo", "hi"])))
+                .unwrap();
             started.elapsed()
         })
         .collect();
@@ -112,11 +155,16 @@ fn main() {
     let idle: Vec<Sandbox> = (0..1000)
         .map(|_| {
             let s = sandbox(&registry, dir.path());
-            runtime.block_on(s.run(CallSpec::new(["probe", "true"]))).unwrap();
+            runtime
+                .block_on(s.run(CallSpec::new(["probe", "true"])))
+                .unwrap();
             s
         })
         .collect();
-    println!("idle sandbox: {} KiB each", (resident().saturating_sub(before)) / 1024 / 1000);
+    println!(
+        "idle sandbox: {} KiB each",
+        (resident().saturating_sub(before)) / 1024 / 1000
+    );
     drop(idle);
 
     let before = resident();
@@ -126,7 +174,10 @@ fn main() {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(200));
-    println!("blocked process: {} KiB each", (resident().saturating_sub(before)) / 1024 / 1000);
+    println!(
+        "blocked process: {} KiB each",
+        (resident().saturating_sub(before)) / 1024 / 1000
+    );
     let started = Instant::now();
     handle.cancel();
     runtime.block_on(handle.wait());

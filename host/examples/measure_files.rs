@@ -1,6 +1,11 @@
 //! Prints what files cost a guest and the same program natively:
 //! `cargo run -p hardshell-host --example measure_files -- NATIVE-BENCH-GUEST`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,10 +17,16 @@ use hardshell_host::{
 };
 
 fn main() {
-    let native = std::env::args().nth(1).expect("the path of the native bench-guest");
+    let native = std::env::args()
+        .nth(1)
+        .expect("the path of the native bench-guest");
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
     let cache_dir = Some(target.join("test-aot"));
-    let engine = Engine::new(EngineConfig { cache_dir, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(EngineConfig {
+        cache_dir,
+        ..EngineConfig::default()
+    })
+    .unwrap();
     let registry = Registry::builder(&engine)
         .module(
             ModuleSource::Path(target.join("modules/test/bench-guest.wasm")),
@@ -37,7 +48,10 @@ fn main() {
         .limits(Limits::default())
         .build()
         .unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     for work in [
         &["nothing"][..],
         &["read-files", "small"],
@@ -46,20 +60,29 @@ fn main() {
         &["read-file", "large"],
     ] {
         let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
-        let argv: Vec<&str> = std::iter::once("bench-guest").chain(work.iter().copied()).collect();
+        let argv: Vec<&str> = std::iter::once("bench-guest")
+            .chain(work.iter().copied())
+            .collect();
         for _ in 0..40 {
             let start = Instant::now();
-            let report =
-                runtime.block_on(sandbox.run(CallSpec::new(argv.iter().copied()))).unwrap();
+            let report = runtime
+                .block_on(sandbox.run(CallSpec::new(argv.iter().copied())))
+                .unwrap();
             ours = ours.min(start.elapsed());
             assert_eq!(report.status, 0, "{report:?}");
             let start = Instant::now();
             let mut command = Command::new(&native);
-            command.args(work).current_dir(dir.path()).stdout(Stdio::null());
+            command
+                .args(work)
+                .current_dir(dir.path())
+                .stdout(Stdio::null());
             assert!(command.status().unwrap().success());
             theirs = theirs.min(start.elapsed());
         }
         let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-        println!("{:32} guest {ours:>12?}  native {theirs:>12?}  {ratio:.2}x", work.join(" "));
+        println!(
+            "{:32} guest {ours:>12?}  native {theirs:>12?}  {ratio:.2}x",
+            work.join(" ")
+        );
     }
 }

@@ -13,12 +13,20 @@ pub(crate) struct MemoryBudget {
 
 impl MemoryBudget {
     pub(crate) fn new(limit: u64) -> Self {
-        MemoryBudget { limit, used: AtomicU64::new(0), peak: AtomicU64::new(0), above: None }
+        MemoryBudget {
+            limit,
+            used: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
+            above: None,
+        }
     }
 
     /// A budget within another one.
     pub(crate) fn below(limit: u64, above: &Arc<MemoryBudget>) -> Self {
-        MemoryBudget { above: Some(Arc::clone(above)), ..MemoryBudget::new(limit) }
+        MemoryBudget {
+            above: Some(Arc::clone(above)),
+            ..MemoryBudget::new(limit)
+        }
     }
 
     /// Takes `bytes`, or nothing when they would exceed a limit.
@@ -38,12 +46,15 @@ impl MemoryBudget {
     }
 
     fn charge_here(&self, bytes: u64) -> bool {
-        let taken = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-            used.checked_add(bytes).filter(|sum| *sum <= self.limit)
-        });
+        let taken = self
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+            });
         match taken {
             Ok(before) => {
-                self.peak.fetch_max(before.saturating_add(bytes), Ordering::AcqRel);
+                self.peak
+                    .fetch_max(before.saturating_add(bytes), Ordering::AcqRel);
                 true
             }
             Err(_) => false,
@@ -56,7 +67,9 @@ impl MemoryBudget {
         }
         let _ = self
             .used
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| Some(used.saturating_sub(bytes)));
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                Some(used.saturating_sub(bytes))
+            });
     }
 
     pub(crate) fn used(&self) -> u64 {

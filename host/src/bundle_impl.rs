@@ -50,8 +50,10 @@ pub struct ManifestEntry {
 pub fn read_manifest(dir: &Path) -> Result<Vec<ManifestEntry>, BundleError> {
     let path = dir.join("manifest.json");
     #[allow(clippy::disallowed_methods)] // The operator's folder, named in configuration.
-    let text = std::fs::read(&path)
-        .map_err(|source| BundleError::Read { path: path.clone(), source })?;
+    let text = std::fs::read(&path).map_err(|source| BundleError::Read {
+        path: path.clone(),
+        source,
+    })?;
     serde_json::from_slice(&text).map_err(|source| BundleError::Parse { path, source })
 }
 

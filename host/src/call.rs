@@ -1,5 +1,6 @@
 //! A call: one command line in a sandbox, with everything it starts.
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ use crate::process::args::Strings;
 use crate::process::group::Group;
 use crate::process::spawn::{self, Child, Failed};
 use crate::report::{Progress, Report, Termination};
-use crate::sandbox::{SandboxError, SandboxInner};
+use crate::sandbox::{CommandSet, SandboxError, SandboxInner};
 use crate::stdio::{Sink, Source};
-use crate::vfs::{Actor, Base};
+use crate::vfs::{Access, Actor, Base};
 
 /// Where a call's stdin comes from.
 #[derive(Debug, Default)]
@@ -58,6 +59,21 @@ pub trait OutputSink: Send + Sync {
     fn write(&self, bytes: &[u8]) -> bool;
 }
 
+/// What a call may use of its sandbox, never more than the sandbox has.
+/// [`Grant::default`] is nothing at all.
+#[derive(Clone, Debug, Default)]
+pub struct Grant {
+    /// Most that is allowed in every mount but `/tmp`; None: they do not exist.
+    pub mounts: Option<Access>,
+    /// Whether `/tmp` exists.
+    pub tmp: bool,
+    /// Commands that its processes may start, beside the one that is run.
+    pub commands: CommandSet,
+    /// Variables of the sandbox that it sees; None: all. Those of [`CallSpec::env`] it
+    /// always sees.
+    pub env: Option<BTreeSet<String>>,
+}
+
 /// What to run. [`CallSpec::new`] starts with empty stdin, captured stdout and stderr,
 /// the sandbox's environment, working directory and limits.
 pub struct CallSpec {
@@ -69,6 +85,7 @@ pub struct CallSpec {
     pub(crate) stderr: Output,
     pub(crate) limits: Option<Limits>,
     pub(crate) keep_cwd: bool,
+    pub(crate) grant: Option<Grant>,
 }
 
 impl CallSpec {
@@ -83,6 +100,7 @@ impl CallSpec {
             stderr: Output::Capture,
             limits: None,
             keep_cwd: false,
+            grant: None,
         }
     }
 
@@ -125,6 +143,13 @@ impl CallSpec {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
+        self
+    }
+
+    /// Cuts the sandbox down for this call. Without it the call may use all of it.
+    #[must_use]
+    pub fn grant(mut self, grant: Grant) -> Self {
+        self.grant = Some(grant);
         self
     }
 
@@ -238,38 +263,68 @@ pub(crate) fn start(
     sandbox: &Arc<SandboxInner>,
     spec: CallSpec,
 ) -> Result<CallHandle, SandboxError> {
-    let name = spec.argv.first().cloned().ok_or(SandboxError::EmptyCommand)?;
+    let name = spec
+        .argv
+        .first()
+        .cloned()
+        .ok_or(SandboxError::EmptyCommand)?;
     let limits = match &spec.limits {
         Some(limits) => sandbox.limits.min(limits),
         None => sandbox.limits.clone(),
     };
+    let vfs = match &spec.grant {
+        None => Arc::clone(&sandbox.vfs),
+        Some(grant) => sandbox.vfs.view(grant.mounts, grant.tmp),
+    };
     let cwd = match &spec.cwd {
-        None => sandbox.cwd(),
-        Some(path) => sandbox
-            .vfs
+        None if spec.grant.is_none() => sandbox.cwd(),
+        // What the sandbox's folder is may not exist for this call.
+        None => vfs
+            .chdir(Base::Root, sandbox.cwd().path())
+            .unwrap_or_else(|_| vfs.root_cwd()),
+        Some(path) => vfs
             .chdir(Base::Cwd(&sandbox.cwd()), path.as_bytes())
-            .map_err(|errno| SandboxError::Cwd { path: path.clone(), errno })?,
+            .map_err(|errno| SandboxError::Cwd {
+                path: path.clone(),
+                errno,
+            })?,
     };
     let argv = strings(spec.argv.into_iter())?;
     let mut env = sandbox.env.clone();
+    if let Some(seen) = spec.grant.as_ref().and_then(|grant| grant.env.as_ref()) {
+        env.retain(|key, _| seen.contains(key));
+    }
     env.extend(spec.env);
     let env = strings(env.into_iter().map(|(key, value)| format!("{key}={value}")))?;
     let engine = sandbox.registry.engine().clone();
     let (done, report) = oneshot::channel();
-    let group =
-        Group::new(engine.next_call(), Arc::clone(sandbox), limits, spec.keep_cwd, done);
+    let group = Group::new(
+        engine.next_call(),
+        Arc::clone(sandbox),
+        vfs,
+        limits,
+        spec.keep_cwd,
+        done,
+    );
     let actor = Actor::new(&group.limits, DEFAULT_UMASK, Arc::clone(&group.journal));
     let resolved =
-        spawn::resolve(sandbox, &actor, &cwd, name.as_bytes(), false, &argv).map_err(|errno| {
+        spawn::resolve(&group, &actor, &cwd, name.as_bytes(), false, &argv).map_err(|errno| {
             match errno {
                 Errno::NOENT => SandboxError::NotFound(name.clone()),
-                errno => SandboxError::Start { name: name.clone(), errno },
+                errno => SandboxError::Start {
+                    name: name.clone(),
+                    errno,
+                },
             }
         })?;
     let fds = {
         let _io = engine.io().map(tokio::runtime::Handle::enter);
         stdio(&group, spec.stdin, spec.stdout, spec.stderr)
     };
+    // Only now: the grant's commands are those that the program may start, not itself.
+    if let Some(grant) = spec.grant {
+        group.restrict(grant.commands);
+    }
     sandbox.call_started();
     let child = Child {
         argv: resolved.argv.unwrap_or(argv),
@@ -280,8 +335,13 @@ pub(crate) fn start(
         blob: Vec::new(),
     };
     let bound = spawn::bound(&group);
-    let controller = CallController { group: Arc::clone(&group) };
-    let handle = CallHandle { controller, report: Some(report) };
+    let controller = CallController {
+        group: Arc::clone(&group),
+    };
+    let handle = CallHandle {
+        controller,
+        report: Some(report),
+    };
     match resolved.program.ready(bound).cloned() {
         Some(loaded) => launch(&group, loaded, child),
         None => {
@@ -308,7 +368,10 @@ fn launch(group: &Arc<Group>, loaded: Arc<Loaded>, child: Child) {
         Ok(_) => {}
         Err(Failed::Stop(stop)) => group.never_started_for(stop),
         Err(Failed::Errno(errno)) => {
-            group.never_started(126, format!("hardshell: the call cannot be started: {errno}"));
+            group.never_started(
+                126,
+                format!("hardshell: the call cannot be started: {errno}"),
+            );
         }
     }
 }

@@ -99,7 +99,11 @@ const HIGHEST: u32 = 1 << 16;
 
 impl FdTable {
     pub(crate) fn new(max: u32) -> Self {
-        FdTable { slots: Vec::with_capacity(8), open: 0, max }
+        FdTable {
+            slots: Vec::with_capacity(8),
+            open: 0,
+            max,
+        }
     }
 
     pub(crate) fn get(&self, fd: u32) -> Result<&Arc<Description>, Errno> {
@@ -133,7 +137,9 @@ impl FdTable {
         if at >= self.slots.len() {
             self.slots.resize_with(at + 1, || None);
         }
-        let Some(slot) = self.slots.get_mut(at) else { return Err(Errno::BADF) };
+        let Some(slot) = self.slots.get_mut(at) else {
+            return Err(Errno::BADF);
+        };
         if slot.is_none() {
             if self.open >= self.max {
                 return Err(Errno::MFILE);
@@ -156,13 +162,21 @@ impl FdTable {
 
     /// The numbers in use.
     pub(crate) fn numbers(&self) -> Vec<u32> {
-        (0u32..).zip(&self.slots).filter(|(_, slot)| slot.is_some()).map(|(fd, _)| fd).collect()
+        (0u32..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.is_some())
+            .map(|(fd, _)| fd)
+            .collect()
     }
 
     /// The number behind `/dev/fd/N`: an inherited descriptor, else the plain number.
     pub(crate) fn user_number(&self, n: u32) -> u32 {
         let moved = n.saturating_add(INHERITED_BASE);
-        if n >= ROOT_FD && self.get(moved).is_ok() { moved } else { n }
+        if n >= ROOT_FD && self.get(moved).is_ok() {
+            moved
+        } else {
+            n
+        }
     }
 }
 

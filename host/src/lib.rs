@@ -31,7 +31,7 @@ pub mod bundle {
     pub use crate::bundle_impl::{BundleError, ManifestEntry, from_dir, read_manifest};
 }
 
-pub use call::{CallController, CallHandle, CallSpec, Input, Output, OutputSink};
+pub use call::{CallController, CallHandle, CallSpec, Grant, Input, Output, OutputSink};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use errno::Errno;
 pub use limits::Limits;

@@ -110,7 +110,11 @@ mod tests {
 
     #[test]
     fn the_smallest_wins() {
-        let a = Limits { fuel: Some(10), memory: 5, ..Limits::default() };
+        let a = Limits {
+            fuel: Some(10),
+            memory: 5,
+            ..Limits::default()
+        };
         let b = Limits {
             processes: 1,
             sizes: BTreeMap::from([("png".to_owned(), 3)]),

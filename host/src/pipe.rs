@@ -25,7 +25,11 @@ impl Ring {
         let cap = self.buf.len();
         let n = data.len().min(cap - self.len);
         let Some(data) = data.get(..n) else { return 0 };
-        let end = if cap == 0 { 0 } else { (self.start + self.len) % cap };
+        let end = if cap == 0 {
+            0
+        } else {
+            (self.start + self.len) % cap
+        };
         let first = n.min(cap - end);
         let (a, b) = data.split_at(first);
         if let Some(to) = self.buf.get_mut(end..end + first) {
@@ -53,7 +57,11 @@ impl Ring {
             }
         }
         self.len -= n;
-        self.start = if self.len == 0 || cap == 0 { 0 } else { (self.start + n) % cap };
+        self.start = if self.len == 0 || cap == 0 {
+            0
+        } else {
+            (self.start + n) % cap
+        };
         n
     }
 
@@ -69,7 +77,11 @@ impl Ring {
         if let Some(out) = bigger.get_mut(..len) {
             self.read(out);
         }
-        *self = Ring { buf: bigger, start: 0, len };
+        *self = Ring {
+            buf: bigger,
+            start: 0,
+            len,
+        };
     }
 }
 
@@ -97,7 +109,11 @@ pub(crate) struct PipeWriter(Arc<Shared>);
 pub(crate) fn pipe(cap: u32, budget: &Arc<MemoryBudget>) -> (PipeReader, PipeWriter) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
-            ring: Ring { buf: Box::default(), start: 0, len: 0 },
+            ring: Ring {
+                buf: Box::default(),
+                start: 0,
+                len: 0,
+            },
             readers: 1,
             writers: 1,
             wait_read: Vec::new(),

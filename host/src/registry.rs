@@ -74,7 +74,10 @@ pub struct Registry {
 impl Registry {
     /// An empty builder.
     pub fn builder(engine: &Engine) -> RegistryBuilder {
-        RegistryBuilder { engine: engine.clone(), programs: Vec::new() }
+        RegistryBuilder {
+            engine: engine.clone(),
+            programs: Vec::new(),
+        }
     }
 
     /// The engine that runs the programs.
@@ -137,7 +140,8 @@ impl RegistryBuilder {
         description: &str,
     ) -> Self {
         let names = names.iter().map(|n| (*n).to_owned()).collect();
-        self.programs.push(Entry::Module(source, names, description.to_owned()));
+        self.programs
+            .push(Entry::Module(source, names, description.to_owned()));
         self
     }
 
@@ -164,7 +168,10 @@ impl RegistryBuilder {
                 }
                 Entry::Module(source, names, description) => {
                     let (source, digest) = digest(source)?;
-                    (Program::new(names.clone(), description, digest, source), names)
+                    (
+                        Program::new(names.clone(), description, digest, source),
+                        names,
+                    )
                 }
             };
             for name in &names {
@@ -173,7 +180,10 @@ impl RegistryBuilder {
                 }
             }
             for name in names {
-                if programs.insert(name.clone(), Arc::clone(&program)).is_some() {
+                if programs
+                    .insert(name.clone(), Arc::clone(&program))
+                    .is_some()
+                {
                     return Err(RegistryError::Duplicate(name));
                 }
             }
@@ -204,8 +214,10 @@ fn digest(source: ModuleSource) -> Result<(ModuleSource, [u8; 32]), RegistryErro
         ModuleSource::Static(bytes) => (source, *blake3::hash(bytes).as_bytes()),
         ModuleSource::Path(path) => {
             #[allow(clippy::disallowed_methods)] // The operator's file, named in configuration.
-            let bytes = std::fs::read(&path)
-                .map_err(|source| RegistryError::Read { path: path.clone(), source })?;
+            let bytes = std::fs::read(&path).map_err(|source| RegistryError::Read {
+                path: path.clone(),
+                source,
+            })?;
             let digest = *blake3::hash(&bytes).as_bytes();
             (ModuleSource::Path(path), digest)
         }

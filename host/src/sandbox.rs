@@ -93,7 +93,11 @@ impl SandboxInner {
     /// The program behind a command name, if the sandbox has that command.
     pub(crate) fn command(&self, name: &[u8]) -> Option<Arc<Program>> {
         let name = std::str::from_utf8(name).ok()?;
-        if self.commands.allows(name) { self.registry.program(name) } else { None }
+        if self.commands.allows(name) {
+            self.registry.program(name)
+        } else {
+            None
+        }
     }
 
     pub(crate) fn cwd(&self) -> Cwd {
@@ -172,7 +176,10 @@ impl Sandbox {
             .inner
             .vfs
             .chdir(Base::Cwd(&cwd), path.as_bytes())
-            .map_err(|errno| SandboxError::Cwd { path: path.to_owned(), errno })?;
+            .map_err(|errno| SandboxError::Cwd {
+                path: path.to_owned(),
+                errno,
+            })?;
         *self.inner.cwd.lock() = cwd;
         Ok(())
     }
@@ -185,7 +192,12 @@ impl Sandbox {
     /// The names of the commands that exist in it, sorted.
     pub fn commands(&self) -> Vec<String> {
         let commands = &self.inner.commands;
-        self.inner.registry.commands().into_iter().filter(|name| commands.allows(name)).collect()
+        self.inner
+            .registry
+            .commands()
+            .into_iter()
+            .filter(|name| commands.allows(name))
+            .collect()
     }
 
     /// What it has used so far. The CPU time is that of finished calls.
@@ -310,7 +322,13 @@ impl SandboxBuilder {
         let commands = Arc::new(self.commands);
         let listed = {
             let (registry, commands) = (self.registry.clone(), Arc::clone(&commands));
-            move || registry.commands().into_iter().filter(|name| commands.allows(name)).collect()
+            move || {
+                registry
+                    .commands()
+                    .into_iter()
+                    .filter(|name| commands.allows(name))
+                    .collect()
+            }
         };
         let mut vfs = Vfs::builder(&self.limits, Arc::new(listed)).tty(self.terminal);
         if let Some((bytes, files)) = self.usage {
@@ -323,7 +341,9 @@ impl SandboxBuilder {
             vfs = vfs.scratch(scratch);
         }
         let vfs = vfs.build()?;
-        let cwd = vfs.chdir(Base::Root, b"/workspace").unwrap_or_else(|_| vfs.root_cwd());
+        let cwd = vfs
+            .chdir(Base::Root, b"/workspace")
+            .unwrap_or_else(|_| vfs.root_cwd());
         Ok(Sandbox {
             inner: Arc::new(SandboxInner {
                 memory: Arc::new(MemoryBudget::new(self.limits.memory)),

@@ -125,7 +125,9 @@ impl Task {
                 RUNNING => NOTIFIED,
                 _ => return false,
             };
-            match self.state.compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Acquire)
+            match self
+                .state
+                .compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Acquire)
             {
                 Ok(_) => return next == QUEUED,
                 Err(now) => state = now,
@@ -143,7 +145,11 @@ impl Task {
                     .borrow()
                     .as_ref()
                     .is_some_and(|shared| Arc::ptr_eq(shared, &task.shared));
-            if here { local.slot.replace(Some(task)) } else { Some(task) }
+            if here {
+                local.slot.replace(Some(task))
+            } else {
+                Some(task)
+            }
         });
         if let Some(task) = rest {
             let shared = Arc::clone(&task.shared);
@@ -196,8 +202,11 @@ impl Ready {
         queue.tasks.push_back(task);
         if !queue.listed {
             queue.listed = true;
-            queue.vruntime = queue.vruntime.max(self.floor.saturating_sub(SLEEPER_CREDIT));
-            self.groups.insert((queue.vruntime, group.id), Arc::clone(&group));
+            queue.vruntime = queue
+                .vruntime
+                .max(self.floor.saturating_sub(SLEEPER_CREDIT));
+            self.groups
+                .insert((queue.vruntime, group.id), Arc::clone(&group));
         }
     }
 
@@ -209,7 +218,8 @@ impl Ready {
         }
         queue.vruntime = queue.vruntime.saturating_add(nanos);
         if queue.listed {
-            self.groups.insert((queue.vruntime, group.id), Arc::clone(group));
+            self.groups
+                .insert((queue.vruntime, group.id), Arc::clone(group));
         }
     }
 
@@ -235,10 +245,7 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     /// Starts the threads; each of them enters `io` so that timers and descriptors work.
-    pub(crate) fn start(
-        threads: usize,
-        io: &tokio::runtime::Handle,
-    ) -> std::io::Result<Scheduler> {
+    pub(crate) fn start(threads: usize, io: &tokio::runtime::Handle) -> std::io::Result<Scheduler> {
         let shared = Arc::new(Shared {
             ready: Mutex::new(Ready::default()),
             wake: Condvar::new(),
@@ -294,27 +301,29 @@ impl Scheduler {
         mut tick: impl FnMut(bool) -> Option<Option<Duration>> + Send + 'static,
     ) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let handle = std::thread::Builder::new().name("hs-tick".into()).spawn(move || {
-            let mut quiet = 0u32;
-            loop {
-                let running = shared.running.load(Ordering::SeqCst) > 0;
-                let Some(due) = tick(running) else { return };
-                quiet = if running { 0 } else { quiet.saturating_add(1) };
-                if quiet < 100 {
-                    std::thread::sleep(interval);
-                    continue;
-                }
-                shared.ticker_idle.store(true, Ordering::SeqCst);
-                if shared.running.load(Ordering::SeqCst) == 0 {
-                    match due {
-                        Some(due) => std::thread::park_timeout(due),
-                        None => std::thread::park(),
+        let handle = std::thread::Builder::new()
+            .name("hs-tick".into())
+            .spawn(move || {
+                let mut quiet = 0u32;
+                loop {
+                    let running = shared.running.load(Ordering::SeqCst) > 0;
+                    let Some(due) = tick(running) else { return };
+                    quiet = if running { 0 } else { quiet.saturating_add(1) };
+                    if quiet < 100 {
+                        std::thread::sleep(interval);
+                        continue;
                     }
+                    shared.ticker_idle.store(true, Ordering::SeqCst);
+                    if shared.running.load(Ordering::SeqCst) == 0 {
+                        match due {
+                            Some(due) => std::thread::park_timeout(due),
+                            None => std::thread::park(),
+                        }
+                    }
+                    shared.ticker_idle.store(false, Ordering::SeqCst);
+                    quiet = 99;
                 }
-                shared.ticker_idle.store(false, Ordering::SeqCst);
-                quiet = 99;
-            }
-        })?;
+            })?;
         *self.shared.ticker.lock() = Some(handle.thread().clone());
         Ok(())
     }
@@ -340,7 +349,10 @@ impl Drop for Scheduler {
 /// CPU time of the calling thread, nanoseconds.
 pub(crate) fn thread_cpu() -> u64 {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let (s, n) = (u64::try_from(t.tv_sec).unwrap_or(0), u64::try_from(t.tv_nsec).unwrap_or(0));
+    let (s, n) = (
+        u64::try_from(t.tv_sec).unwrap_or(0),
+        u64::try_from(t.tv_nsec).unwrap_or(0),
+    );
     s.saturating_mul(1_000_000_000).saturating_add(n)
 }
 
@@ -445,7 +457,10 @@ fn poll(task: &Arc<Task>) -> bool {
     match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(&mut cx))) {
         Ok(Poll::Pending) => {
             drop(future);
-            match task.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire) {
+            match task
+                .state
+                .compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire)
+            {
                 Ok(_) => false,
                 Err(_) => {
                     task.state.store(QUEUED, Ordering::Release);

@@ -27,11 +27,18 @@ pub(crate) fn bytes(n: u64) -> String {
 
 fn seconds(d: Duration) -> String {
     let s = d.as_secs_f64();
-    if d.subsec_millis() == 0 { format!("{} s", d.as_secs()) } else { format!("{s:.3} s") }
+    if d.subsec_millis() == 0 {
+        format!("{} s", d.as_secs())
+    } else {
+        format!("{s:.3} s")
+    }
 }
 
 fn stop(termination: Termination, sentence: String) -> Stop {
-    Stop { termination, sentence: Some(format!("hardshell: {sentence}")) }
+    Stop {
+        termination,
+        sentence: Some(format!("hardshell: {sentence}")),
+    }
 }
 
 pub(crate) fn memory_per_process(limit: u64, wanted: u64) -> Stop {
@@ -77,7 +84,10 @@ pub(crate) fn deadline(limit: Duration, used: Duration) -> Stop {
 }
 
 pub(crate) fn cpu_time(limit: Duration) -> Stop {
-    let text = format!("CPU limit: the call used more than {} of CPU (limit cpu)", seconds(limit));
+    let text = format!(
+        "CPU limit: the call used more than {} of CPU (limit cpu)",
+        seconds(limit)
+    );
     stop(Termination::CpuTime, text)
 }
 
@@ -87,8 +97,10 @@ pub(crate) fn fuel(limit: u64) -> Stop {
 }
 
 pub(crate) fn output(limit: u64) -> Stop {
-    let text =
-        format!("output limit: the call wrote more than {} (limit output_bytes)", bytes(limit));
+    let text = format!(
+        "output limit: the call wrote more than {} (limit output_bytes)",
+        bytes(limit)
+    );
     stop(Termination::Output, text)
 }
 

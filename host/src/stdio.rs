@@ -55,7 +55,10 @@ impl HostFd {
             return true;
         }
         let mut fds = [rustix::event::PollFd::new(self.fd(), events)];
-        let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let now = rustix::time::Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         rustix::event::poll(&mut fds, Some(&now)).is_ok_and(|n| n > 0)
     }
 
@@ -72,7 +75,9 @@ impl HostFd {
         }
         let whole = [std::io::IoSlice::new(buf)];
         match rustix::io::pwritev2(self.fd(), &whole, u64::MAX, ReadWriteFlags::NOWAIT) {
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL | rustix::io::Errno::SPIPE) => {}
+            Err(
+                rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::INVAL | rustix::io::Errno::SPIPE,
+            ) => {}
             other => return Ok(other?),
         }
         if !self.ready_now(rustix::event::PollFlags::OUT) {
@@ -180,7 +185,9 @@ impl Source {
         match &self.0 {
             SourceKind::Bytes(rest) => Ok(read_some(&mut rest.lock(), bufs)),
             SourceKind::Host(fd) => {
-                let Some(buf) = bufs.iter_mut().find(|b| !b.is_empty()) else { return Ok(0) };
+                let Some(buf) = bufs.iter_mut().find(|b| !b.is_empty()) else {
+                    return Ok(0);
+                };
                 fd.try_read(buf)
             }
             SourceKind::Stream(stream) => {
@@ -289,7 +296,11 @@ impl Sink {
         match &self.kind {
             SinkKind::Null => Ok(buf.len()),
             SinkKind::Captured(captured, stderr) => {
-                let to = if *stderr { &captured.stderr } else { &captured.stdout };
+                let to = if *stderr {
+                    &captured.stderr
+                } else {
+                    &captured.stdout
+                };
                 to.lock().extend_from_slice(buf);
                 Ok(buf.len())
             }

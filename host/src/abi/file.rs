@@ -35,7 +35,11 @@ fn pipe(mem: &mut Mem<'_>, state: &mut State, out: u32) -> Result<(), Errno> {
 
 fn dup2(fds: &mut FdTable, from: u32, to: u32) -> Result<(), Errno> {
     let desc = Arc::clone(fds.get(from)?);
-    if from == to { Ok(()) } else { fds.set(to, desc) }
+    if from == to {
+        Ok(())
+    } else {
+        fds.set(to, desc)
+    }
 }
 
 fn put_stat(mem: &mut Mem<'_>, out: u32, stat: &Stat) -> Result<(), Errno> {
@@ -47,7 +51,14 @@ fn put_stat(mem: &mut Mem<'_>, out: u32, stat: &Stat) -> Result<(), Errno> {
     for word in [links, Stat::OWNER, Stat::OWNER] {
         b.extend_from_slice(&word.to_le_bytes());
     }
-    for word in [stat.size, stat.blocks, stat.atime, stat.mtime, stat.ctime, stat.rdev] {
+    for word in [
+        stat.size,
+        stat.blocks,
+        stat.atime,
+        stat.mtime,
+        stat.ctime,
+        stat.rdev,
+    ] {
         b.extend_from_slice(&word.to_le_bytes());
     }
     b.resize(96, 0);
@@ -64,13 +75,12 @@ fn chdir(state: &mut State, path: &[u8]) -> Result<(), Errno> {
 }
 
 fn chmod(state: &State, path: &[u8], mode: u32) -> Result<(), Errno> {
-    state.vfs.chmod(&state.actor, Base::Cwd(&state.cwd), path, mode)
+    state
+        .vfs
+        .chmod(&state.actor, Base::Cwd(&state.cwd), path, mode)
 }
 
-async fn flock(
-    mut caller: Caller<'_, State>,
-    (fd, op): (u32, u32),
-) -> wasmtime::Result<u32> {
+async fn flock(mut caller: Caller<'_, State>, (fd, op): (u32, u32)) -> wasmtime::Result<u32> {
     let (_, state) = parts(&mut caller)?;
     let lock = match op & !LOCK_NB {
         LOCK_SH => Lock::Shared,
@@ -82,7 +92,9 @@ async fn flock(
         Ok(desc) => Arc::clone(desc),
         Err(e) => return Ok(code(Err(e))),
     };
-    let Kind::File(file) = &desc.kind else { return Ok(code(Err(Errno::INVAL))) };
+    let Kind::File(file) = &desc.kind else {
+        return Ok(code(Err(Errno::INVAL)));
+    };
     match file.lock(lock) {
         Err(Errno::AGAIN) if op & LOCK_NB == 0 => {}
         other => return Ok(code(other)),
@@ -155,7 +167,9 @@ fn link_descriptors(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             }))
         },
     )?;
-    linker.func_wrap_async(MODULE, "flock", |caller, args| Box::new(flock(caller, args)))?;
+    linker.func_wrap_async(MODULE, "flock", |caller, args| {
+        Box::new(flock(caller, args))
+    })?;
     Ok(())
 }
 
@@ -163,10 +177,17 @@ fn link_paths(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "stat",
-        |mut caller: Caller<'_, State>, path: u32, len: u32, flags: u32, out: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         path: u32,
+         len: u32,
+         flags: u32,
+         out: u32|
+         -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
             let stat = mem.path(path, len).and_then(|path| {
-                let stated = state.vfs.stat(Base::Cwd(&state.cwd), path, flags & 1 == 0)?;
+                let stated = state
+                    .vfs
+                    .stat(Base::Cwd(&state.cwd), path, flags & 1 == 0)?;
                 path_stat(state, stated)
             });
             Ok(code(stat.and_then(|stat| put_stat(&mut mem, out, &stat))))
@@ -177,7 +198,10 @@ fn link_paths(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         "chmod",
         |mut caller: Caller<'_, State>, path: u32, len: u32, mode: u32| -> wasmtime::Result<u32> {
             let (mem, state) = parts(&mut caller)?;
-            Ok(code(mem.path(path, len).and_then(|path| chmod(state, path, mode))))
+            Ok(code(
+                mem.path(path, len)
+                    .and_then(|path| chmod(state, path, mode)),
+            ))
         },
     )?;
     linker.func_wrap(
@@ -185,7 +209,9 @@ fn link_paths(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         "chdir",
         |mut caller: Caller<'_, State>, path: u32, len: u32| -> wasmtime::Result<u32> {
             let (mem, state) = parts(&mut caller)?;
-            Ok(code(mem.path(path, len).and_then(|path| chdir(state, path))))
+            Ok(code(
+                mem.path(path, len).and_then(|path| chdir(state, path)),
+            ))
         },
     )?;
     linker.func_wrap(
@@ -203,10 +229,18 @@ fn link_paths(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             Ok(code(result))
         },
     )?;
-    linker.func_wrap(MODULE, "umask", |caller: Caller<'_, State>, new: u32| -> u32 {
-        let actor = &caller.data().actor;
-        if new == u32::MAX { actor.umask() } else { actor.set_umask(new & 0o777) }
-    })?;
+    linker.func_wrap(
+        MODULE,
+        "umask",
+        |caller: Caller<'_, State>, new: u32| -> u32 {
+            let actor = &caller.data().actor;
+            if new == u32::MAX {
+                actor.umask()
+            } else {
+                actor.set_umask(new & 0o777)
+            }
+        },
+    )?;
     linker.func_wrap(
         MODULE,
         "statfs",

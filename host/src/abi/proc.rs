@@ -23,10 +23,7 @@ fn program_errno(e: &ProgramError) -> Errno {
 }
 
 /// What of a spawn is done without waiting.
-fn prepare(
-    bytes: &[u8],
-    state: &State,
-) -> Result<(spawn::Resolved, Child), Errno> {
+fn prepare(bytes: &[u8], state: &State) -> Result<(spawn::Resolved, Child), Errno> {
     let request = Request::decode(bytes)?;
     let cwd = if request.cwd.is_empty() {
         state.cwd.clone()
@@ -35,10 +32,13 @@ fn prepare(
     };
     let mut fds = Vec::with_capacity(request.fds.len());
     for (child, parent) in &request.fds {
-        fds.push((spawn::kernel_number(*child)?, Arc::clone(state.fds.get(*parent)?)));
+        fds.push((
+            spawn::kernel_number(*child)?,
+            Arc::clone(state.fds.get(*parent)?),
+        ));
     }
     let resolved = spawn::resolve(
-        &state.group.sandbox,
+        &state.group,
         &state.actor,
         &cwd,
         request.program,
@@ -64,7 +64,9 @@ async fn spawn(
     if len > MAX_REQUEST {
         return Ok(code(Err(Errno::TOOBIG)));
     }
-    let prepared = mem.bytes(request, len).and_then(|bytes| prepare(bytes, state));
+    let prepared = mem
+        .bytes(request, len)
+        .and_then(|bytes| prepare(bytes, state));
     let (resolved, mut child) = match prepared {
         Ok(prepared) => prepared,
         Err(e) => return Ok(code(Err(e))),
@@ -148,7 +150,9 @@ fn kill(state: &State, pid: u32, signal: u32) -> Result<(), Errno> {
 }
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap_async(MODULE, "spawn", |caller, args| Box::new(spawn(caller, args)))?;
+    linker.func_wrap_async(MODULE, "spawn", |caller, args| {
+        Box::new(spawn(caller, args))
+    })?;
     linker.func_wrap_async(MODULE, "wait", |caller, args| Box::new(wait(caller, args)))?;
     linker.func_wrap(
         MODULE,
@@ -167,10 +171,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         MODULE,
         "sigaction",
         |caller: Caller<'_, State>, signal: u32, disposition: u32| -> u32 {
-            if signal == 0
-                || signal > 63
-                || disposition > 2
-                || matches!(signal, SIGKILL | SIGSTOP)
+            if signal == 0 || signal > 63 || disposition > 2 || matches!(signal, SIGKILL | SIGSTOP)
             {
                 return code(Err(Errno::INVAL));
             }
@@ -181,8 +182,12 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(MODULE, "sigtake", |caller: Caller<'_, State>| -> u32 {
         caller.data().proc.take_signal()
     })?;
-    linker.func_wrap(MODULE, "getpid", |caller: Caller<'_, State>| caller.data().proc.pid)?;
-    linker.func_wrap(MODULE, "getppid", |caller: Caller<'_, State>| caller.data().proc.ppid)?;
+    linker.func_wrap(MODULE, "getpid", |caller: Caller<'_, State>| {
+        caller.data().proc.pid
+    })?;
+    linker.func_wrap(MODULE, "getppid", |caller: Caller<'_, State>| {
+        caller.data().proc.ppid
+    })?;
     linker.func_wrap(MODULE, "blob_len", |caller: Caller<'_, State>| -> u32 {
         u32::try_from(caller.data().blob.len()).unwrap_or(u32::MAX)
     })?;

@@ -21,7 +21,10 @@ fn nanos(d: std::time::Duration) -> u64 {
 fn usage(state: &State, who: u32) -> Result<Vec<u8>, Errno> {
     let (cpu, peak) = match who {
         0 => (
-            state.proc.cpu_nanos().saturating_add(crate::sched::unbooked_cpu()),
+            state
+                .proc
+                .cpu_nanos()
+                .saturating_add(crate::sched::unbooked_cpu()),
             state.proc.peak_memory(),
         ),
         1 => state.proc.children_usage(),
@@ -98,7 +101,9 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         "rusage",
         |mut caller: Caller<'_, State>, who: u32, out: u32| -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
-            Ok(code(usage(state, who).and_then(|bytes| mem.put(out, &bytes))))
+            Ok(code(
+                usage(state, who).and_then(|bytes| mem.put(out, &bytes)),
+            ))
         },
     )?;
     linker.func_wrap(

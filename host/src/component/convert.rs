@@ -95,8 +95,15 @@ pub(super) fn when(t: &NewTimestamp) -> Result<When, Errno> {
         NewTimestamp::NoChange => When::Omit,
         NewTimestamp::Now => When::Now,
         NewTimestamp::Timestamp(t) => {
-            let nanos = t.seconds.checked_mul(1_000_000_000).ok_or(Errno::OVERFLOW)?;
-            When::At(nanos.checked_add(u64::from(t.nanoseconds)).ok_or(Errno::OVERFLOW)?)
+            let nanos = t
+                .seconds
+                .checked_mul(1_000_000_000)
+                .ok_or(Errno::OVERFLOW)?;
+            When::At(
+                nanos
+                    .checked_add(u64::from(t.nanoseconds))
+                    .ok_or(Errno::OVERFLOW)?,
+            )
         }
     })
 }

@@ -64,9 +64,10 @@ impl Files<'_> {
             return self.check(Err(Errno::INVAL));
         }
         match &desc.kind {
-            Kind::Dir(_) if desc.preopen => {
-                Ok(self.state.vfs.foreign_base(&self.state.cwd, path.as_bytes()))
-            }
+            Kind::Dir(_) if desc.preopen => Ok(self
+                .state
+                .vfs
+                .foreign_base(&self.state.cwd, path.as_bytes())),
             Kind::Dir(dir) => Ok(Base::Dir(dir)),
             _ => self.check(Err(Errno::NOTDIR)),
         }
@@ -78,8 +79,11 @@ impl Files<'_> {
             return self.check(Err(Errno::BADF));
         }
         let file = self.file(fd)?;
-        let writer: DynOutputStream =
-            Box::new(FileWriter { file, offset, actor: self.state.actor.fork() });
+        let writer: DynOutputStream = Box::new(FileWriter {
+            file,
+            offset,
+            actor: self.state.actor.fork(),
+        });
         Ok(self.table.push(writer)?)
     }
 
@@ -88,7 +92,12 @@ impl Files<'_> {
         self.check(kind_stat(&desc))
     }
 
-    fn status_at(&self, fd: &Handle, flags: types::PathFlags, path: &str) -> FsResult<crate::vfs::Stat> {
+    fn status_at(
+        &self,
+        fd: &Handle,
+        flags: types::PathFlags,
+        path: &str,
+    ) -> FsResult<crate::vfs::Stat> {
         let desc = self.desc(fd)?;
         let follow = flags.contains(types::PathFlags::SYMLINK_FOLLOW);
         let base = self.base(&desc, path)?;
@@ -105,12 +114,17 @@ fn hash(stat: &crate::vfs::Stat) -> types::MetadataHashValue {
         let part = digest.get(at..at + 8).and_then(|part| part.try_into().ok());
         u64::from_le_bytes(part.unwrap_or_default())
     };
-    types::MetadataHashValue { lower: word(0), upper: word(8) }
+    types::MetadataHashValue {
+        lower: word(0),
+        upper: word(8),
+    }
 }
 
 impl preopens::Host for Files<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Handle, String)>> {
-        let Ok(root) = self.state.fds.get(ROOT_FD) else { return Ok(Vec::new()) };
+        let Ok(root) = self.state.fds.get(ROOT_FD) else {
+            return Ok(Vec::new());
+        };
         let root = self.table.push(Arc::clone(root))?;
         Ok(vec![(Resource::new_own(root.rep()), "/".to_owned())])
     }
@@ -134,7 +148,13 @@ impl types::Host for Files<'_> {
 }
 
 impl types::HostDescriptor for Files<'_> {
-    async fn advise(&mut self, fd: Handle, offset: u64, len: u64, _: types::Advice) -> FsResult<()> {
+    async fn advise(
+        &mut self,
+        fd: Handle,
+        offset: u64,
+        len: u64,
+        _: types::Advice,
+    ) -> FsResult<()> {
         let file = self.file(&fd)?;
         self.check(file.advise(offset, len, 0))
     }
@@ -235,7 +255,11 @@ impl types::HostDescriptor for Files<'_> {
     async fn create_directory_at(&mut self, fd: Handle, path: String) -> FsResult<()> {
         let desc = self.desc(&fd)?;
         let base = self.base(&desc, &path)?;
-        self.check(self.state.vfs.mkdir(&self.state.actor, base, path.as_bytes(), 0o777))
+        self.check(
+            self.state
+                .vfs
+                .mkdir(&self.state.actor, base, path.as_bytes(), 0o777),
+        )
     }
 
     async fn stat(&mut self, fd: Handle) -> FsResult<types::DescriptorStat> {
@@ -330,10 +354,20 @@ impl types::HostDescriptor for Files<'_> {
     async fn remove_directory_at(&mut self, fd: Handle, path: String) -> FsResult<()> {
         let desc = self.desc(&fd)?;
         let base = self.base(&desc, &path)?;
-        self.check(self.state.vfs.rmdir(&self.state.actor, base, path.as_bytes()))
+        self.check(
+            self.state
+                .vfs
+                .rmdir(&self.state.actor, base, path.as_bytes()),
+        )
     }
 
-    async fn rename_at(&mut self, fd: Handle, old: String, to: Handle, new: String) -> FsResult<()> {
+    async fn rename_at(
+        &mut self,
+        fd: Handle,
+        old: String,
+        to: Handle,
+        new: String,
+    ) -> FsResult<()> {
         let (from, to) = (self.desc(&fd)?, self.desc(&to)?);
         let (a, b) = (self.base(&from, &old)?, self.base(&to, &new)?);
         let (vfs, actor) = (&self.state.vfs, &self.state.actor);
@@ -350,7 +384,11 @@ impl types::HostDescriptor for Files<'_> {
     async fn unlink_file_at(&mut self, fd: Handle, path: String) -> FsResult<()> {
         let desc = self.desc(&fd)?;
         let base = self.base(&desc, &path)?;
-        self.check(self.state.vfs.unlink(&self.state.actor, base, path.as_bytes()))
+        self.check(
+            self.state
+                .vfs
+                .unlink(&self.state.actor, base, path.as_bytes()),
+        )
     }
 
     fn read_via_stream(&mut self, fd: Handle, offset: u64) -> FsResult<Resource<DynInputStream>> {
@@ -358,8 +396,11 @@ impl types::HostDescriptor for Files<'_> {
             return self.check(Err(Errno::BADF));
         }
         let file = self.file(&fd)?;
-        let reader: DynInputStream =
-            Box::new(FileReader { file, offset, actor: self.state.actor.fork() });
+        let reader: DynInputStream = Box::new(FileReader {
+            file,
+            offset,
+            actor: self.state.actor.fork(),
+        });
         Ok(self.table.push(reader)?)
     }
 
@@ -399,7 +440,9 @@ impl types::HostDirectoryEntryStream for Files<'_> {
         let known: Resource<Listing> = Resource::new_borrow(entries.rep());
         let listing = self.table.get_mut(&known)?;
         let desc = Arc::clone(&listing.desc);
-        let Kind::Dir(dir) = &desc.kind else { return Ok(None) };
+        let Kind::Dir(dir) = &desc.kind else {
+            return Ok(None);
+        };
         let mut next: Option<(String, FileType)> = None;
         let mut cookie = listing.cookie;
         let result = dir.read_dir(cookie, &[], &mut |entry| {
@@ -415,7 +458,10 @@ impl types::HostDirectoryEntryStream for Files<'_> {
         });
         listing.cookie = cookie;
         self.check(result)?;
-        Ok(next.map(|(name, t)| types::DirectoryEntry { type_: convert::file_type(t), name }))
+        Ok(next.map(|(name, t)| types::DirectoryEntry {
+            type_: convert::file_type(t),
+            name,
+        }))
     }
 
     fn drop(&mut self, entries: Entries) -> wasmtime::Result<()> {

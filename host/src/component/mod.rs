@@ -26,7 +26,10 @@ pub(crate) struct ComponentState {
 
 impl WasiView for ComponentState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.ctx, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.ctx,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -43,7 +46,10 @@ impl HasData for HasFiles {
 }
 
 fn files(state: &mut ComponentState) -> Files<'_> {
-    Files { state: &state.state, table: &mut state.table }
+    Files {
+        state: &state.state,
+        table: &mut state.table,
+    }
 }
 
 /// The imports of a command.
@@ -71,7 +77,10 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> Store<ComponentS
         }
     }
     builder.initial_cwd(text(state.cwd.path()));
-    builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    builder
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false);
     if let Ok(desc) = state.fds.get(0) {
         builder.stdin(streams::End::new(Arc::clone(desc), &state));
     }
@@ -82,8 +91,14 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: State) -> Store<ComponentS
         builder.stderr(streams::End::new(Arc::clone(desc), &state));
     }
     let ctx = builder.build();
-    let mut store =
-        Store::new(engine, ComponentState { state, ctx, table: ResourceTable::new() });
+    let mut store = Store::new(
+        engine,
+        ComponentState {
+            state,
+            ctx,
+            table: ResourceTable::new(),
+        },
+    );
     store.limiter(|state| &mut state.state);
     store
 }

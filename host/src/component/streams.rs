@@ -27,12 +27,20 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn new(desc: Arc<Description>, state: &State) -> End {
-        End { desc, group: Arc::clone(&state.group), actor: state.actor.fork() }
+        End {
+            desc,
+            group: Arc::clone(&state.group),
+            actor: state.actor.fork(),
+        }
     }
 
     fn again(&self) -> End {
         let (desc, group) = (Arc::clone(&self.desc), Arc::clone(&self.group));
-        End { desc, group, actor: self.actor.fork() }
+        End {
+            desc,
+            group,
+            actor: self.actor.fork(),
+        }
     }
 }
 
@@ -59,7 +67,10 @@ impl StdoutStream for End {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Writer { end: self.again(), pending: Bytes::new() })
+        Box::new(Writer {
+            end: self.again(),
+            pending: Bytes::new(),
+        })
     }
 }
 
@@ -184,7 +195,10 @@ impl Pollable for FileReader {
 impl InputStream for FileReader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         let mut buf = vec![0u8; size.min(CHUNK)];
-        match self.file.read_at(&mut [IoSliceMut::new(&mut buf)], self.offset) {
+        match self
+            .file
+            .read_at(&mut [IoSliceMut::new(&mut buf)], self.offset)
+        {
             Ok(0) if size > 0 => Err(StreamError::Closed),
             Ok(n) => {
                 self.offset = self.offset.saturating_add(n as u64);

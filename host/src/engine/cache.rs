@@ -34,7 +34,10 @@ fn owned_and_private(stat: &rustix::fs::Stat) -> bool {
 impl Cache {
     /// Opens the folder; makes it when it is missing.
     pub(super) fn open(path: &Path) -> Result<Cache, EngineError> {
-        let error = |source: std::io::Error| EngineError::Cache { path: path.to_owned(), source };
+        let error = |source: std::io::Error| EngineError::Cache {
+            path: path.to_owned(),
+            source,
+        };
         make_dirs(path).map_err(error)?;
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
         let dir = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| error(e.into()))?;
@@ -61,7 +64,10 @@ impl Cache {
         let fd = rustix::fs::openat(&self.dir, &name, flags, Mode::empty()).ok()?;
         let stat = rustix::fs::fstat(&fd).ok()?;
         if !owned_and_private(&stat) {
-            tracing::warn!(name, "a cached module belongs to somebody else; compiling anew");
+            tracing::warn!(
+                name,
+                "a cached module belongs to somebody else; compiling anew"
+            );
             return None;
         }
         let mut file = std::fs::File::from(fd);
@@ -83,7 +89,11 @@ impl Cache {
         code: &[u8],
     ) -> std::io::Result<()> {
         let name = Self::name(module, settings);
-        let temp = format!("{name}.{}.{:x}.tmp", std::process::id(), crate::sched::thread_cpu());
+        let temp = format!(
+            "{name}.{}.{:x}.tmp",
+            std::process::id(),
+            crate::sched::thread_cpu()
+        );
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.dir, &temp, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = std::fs::File::from(fd);
@@ -104,7 +114,9 @@ impl Cache {
 
 /// Whether it is a component's, if the trailer is there and right.
 fn sound(file: &mut std::fs::File, len: u64) -> std::io::Result<Option<bool>> {
-    let Some(code) = len.checked_sub(TRAILER as u64) else { return Ok(None) };
+    let Some(code) = len.checked_sub(TRAILER as u64) else {
+        return Ok(None);
+    };
     let mut hasher = blake3::Hasher::new();
     let mut buf = vec![0u8; 256 << 10];
     let mut left = code;

@@ -63,7 +63,11 @@ impl Default for EngineConfig {
 impl EngineConfig {
     /// For a command line that runs one call and ends: small pools, quick to set up.
     pub fn small() -> Self {
-        EngineConfig { max_processes: 256, warm_slots: 16, ..EngineConfig::default() }
+        EngineConfig {
+            max_processes: 256,
+            warm_slots: 16,
+            ..EngineConfig::default()
+        }
     }
 }
 
@@ -168,8 +172,8 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(EngineError::Threads)?;
-        let scheduler = Scheduler::start(config.worker_threads, io.handle())
-            .map_err(EngineError::Threads)?;
+        let scheduler =
+            Scheduler::start(config.worker_threads, io.handle()).map_err(EngineError::Threads)?;
         let inner = Arc::new(Inner {
             epoch,
             fuel: Mutex::new(None),
@@ -194,7 +198,12 @@ impl Engine {
                 for group in inner.deadlines.expired(now) {
                     group.deadline_reached();
                 }
-                Some(inner.deadlines.next().map(|at| at.saturating_duration_since(now)))
+                Some(
+                    inner
+                        .deadlines
+                        .next()
+                        .map(|at| at.saturating_duration_since(now)),
+                )
             })
             .map_err(EngineError::Threads)?;
         Ok(Engine { inner })
@@ -226,12 +235,20 @@ impl Engine {
     }
 
     /// Has a call end at a time; `old` is the time set before.
-    pub(crate) fn set_deadline(&self, group: Weak<Group>, id: u64, old: Option<Instant>, at: Instant) {
+    pub(crate) fn set_deadline(
+        &self,
+        group: Weak<Group>,
+        id: u64,
+        old: Option<Instant>,
+        at: Instant,
+    ) {
         let mut due = self.inner.deadlines.due.lock();
         if let Some(old) = old {
             due.remove(&(old, id));
         }
-        let first = due.first_key_value().is_none_or(|((first, _), _)| at < *first);
+        let first = due
+            .first_key_value()
+            .is_none_or(|((first, _), _)| at < *first);
         due.insert((at, id), group);
         drop(due);
         if first {
@@ -246,9 +263,12 @@ impl Engine {
     /// Takes a place among the processes of the host; false when all are taken.
     pub(crate) fn take_place(&self) -> bool {
         let max = self.inner.config.max_processes;
-        let taken = self.inner.processes.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| {
-            (n < max).then_some(n.saturating_add(1))
-        });
+        let taken = self
+            .inner
+            .processes
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| {
+                (n < max).then_some(n.saturating_add(1))
+            });
         taken.is_ok()
     }
 
@@ -299,5 +319,10 @@ fn flavor(config: &EngineConfig, bound: Bound) -> Result<Flavor, EngineError> {
     crate::wasi::link(&mut linker).map_err(setup)?;
     crate::abi::link(&mut linker).map_err(setup)?;
     let settings = settings::digest(&engine);
-    Ok(Flavor { bound, engine, linker, settings })
+    Ok(Flavor {
+        bound,
+        engine,
+        linker,
+        settings,
+    })
 }

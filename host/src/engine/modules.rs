@@ -50,7 +50,10 @@ pub(crate) struct ModuleTable {
 
 impl ModuleTable {
     pub(super) fn new(cache: Option<Cache>) -> Self {
-        ModuleTable { cache, slots: Mutex::new(HashMap::new()) }
+        ModuleTable {
+            cache,
+            slots: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Loads a program's module: from memory, from the cache, or by compiling it. Blocks;
@@ -64,7 +67,9 @@ impl ModuleTable {
         let slot = {
             let mut slots = self.slots.lock();
             if slots.len() > 4096 {
-                slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.lock().strong_count() > 0);
+                slots.retain(|_, slot| {
+                    Arc::strong_count(slot) > 1 || slot.lock().strong_count() > 0
+                });
             }
             Arc::clone(slots.entry((program.digest(), bound)).or_default())
         };
@@ -163,21 +168,29 @@ fn link(flavor: &Flavor, code: &Compiled) -> Result<Loaded, ProgramError> {
             Linked::Component(CommandPre::new(pre).map_err(error)?)
         }
     };
-    Ok(Loaded { bound: flavor.bound, engine: flavor.engine.clone(), code })
+    Ok(Loaded {
+        bound: flavor.bound,
+        engine: flavor.engine.clone(),
+        code,
+    })
 }
 
 fn link_module(flavor: &Flavor, module: &Module) -> Result<Linked, ProgramError> {
-    let aware = module.imports().any(|import| import.module() == crate::abi::MODULE);
+    let aware = module
+        .imports()
+        .any(|import| import.module() == crate::abi::MODULE);
     match module.get_export("_start") {
-        Some(wasmtime::ExternType::Func(f))
-            if f.params().len() == 0 && f.results().len() == 0 => {}
+        Some(wasmtime::ExternType::Func(f)) if f.params().len() == 0 && f.results().len() == 0 => {}
         _ => {
             return Err(ProgramError::Link(
                 "it is not a command: it exports no function _start without parameters".to_owned(),
             ));
         }
     }
-    if !matches!(module.get_export("memory"), Some(wasmtime::ExternType::Memory(_))) {
+    if !matches!(
+        module.get_export("memory"),
+        Some(wasmtime::ExternType::Memory(_))
+    ) {
         return Err(ProgramError::Link("it exports no memory".to_owned()));
     }
     let pre = flavor

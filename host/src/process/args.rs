@@ -34,7 +34,9 @@ impl Strings {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.split(|b| *b == 0).take(usize::try_from(self.count).unwrap_or(0))
+        self.bytes
+            .split(|b| *b == 0)
+            .take(usize::try_from(self.count).unwrap_or(0))
     }
 
     /// Memory of the host that it holds.

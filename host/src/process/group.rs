@@ -1,8 +1,8 @@
 //! The processes of one call, and what they share: limits, accounts, the end.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -12,10 +12,11 @@ use super::{Proc, Stop};
 use crate::budget::MemoryBudget;
 use crate::engine::Engine;
 use crate::limits::Limits;
+use crate::program::Program;
 use crate::report::{Progress, Report, Termination};
-use crate::sandbox::SandboxInner;
+use crate::sandbox::{CommandSet, SandboxInner};
 use crate::sentence;
-use crate::vfs::CallJournal;
+use crate::vfs::{CallJournal, Vfs};
 
 /// What is kept of the output for the report.
 #[derive(Default)]
@@ -40,6 +41,9 @@ pub(crate) struct Group {
     me: Weak<Group>,
     pub(crate) id: u64,
     pub(crate) sandbox: Arc<SandboxInner>,
+    /// The sandbox's files, or what this call may see of them.
+    pub(crate) vfs: Arc<Vfs>,
+    commands: OnceLock<CommandSet>,
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) memory: Arc<MemoryBudget>,
@@ -65,6 +69,7 @@ impl Group {
     pub(crate) fn new(
         id: u64,
         sandbox: Arc<SandboxInner>,
+        vfs: Arc<Vfs>,
         limits: Limits,
         keep_cwd: bool,
         done: oneshot::Sender<Report>,
@@ -74,6 +79,8 @@ impl Group {
         Arc::new_cyclic(|me| Group {
             me: me.clone(),
             id,
+            vfs,
+            commands: OnceLock::new(),
             engine,
             memory,
             journal: CallJournal::new(),
@@ -105,6 +112,21 @@ impl Group {
     /// The root process changed its working directory.
     pub(crate) fn set_final_cwd(&self, cwd: &[u8]) {
         self.table.lock().final_cwd = Some(cwd.to_vec());
+    }
+
+    /// Leaves only these of the sandbox's commands to be started.
+    pub(crate) fn restrict(&self, commands: CommandSet) {
+        let _ = self.commands.set(commands);
+    }
+
+    /// The program behind a command name, if the call may start it.
+    pub(crate) fn command(&self, name: &[u8]) -> Option<Arc<Program>> {
+        if let Some(commands) = self.commands.get()
+            && !std::str::from_utf8(name).is_ok_and(|name| commands.allows(name))
+        {
+            return None;
+        }
+        self.sandbox.command(name)
     }
 
     /// Makes room for one more process and gives it its number. An error ends the caller.
@@ -185,7 +207,10 @@ impl Group {
         let live: Vec<Arc<Proc>> = table.live.values().cloned().collect();
         drop(table);
         for proc in live {
-            proc.doom(Stop { sentence: None, ..stop.clone() });
+            proc.doom(Stop {
+                sentence: None,
+                ..stop.clone()
+            });
         }
     }
 
@@ -195,7 +220,10 @@ impl Group {
         if root_gone {
             self.terminate(Stop::plain(Termination::Cancelled));
         } else {
-            self.terminate(sentence::deadline(self.limits.wall, self.started.lock().elapsed()));
+            self.terminate(sentence::deadline(
+                self.limits.wall,
+                self.started.lock().elapsed(),
+            ));
         }
     }
 
@@ -216,7 +244,8 @@ impl Group {
         if let Some(at) = self.deadline.lock().take() {
             self.engine.deadlines().removed(self.id, at);
         }
-        self.sandbox.call_over(self.cpu_nanos.load(Ordering::Acquire));
+        self.sandbox
+            .call_over(self.cpu_nanos.load(Ordering::Acquire));
         let mut table = self.table.lock();
         let root = table.root.take();
         // What ended the root itself counts, unless the whole call was ended before.
@@ -244,7 +273,10 @@ impl Group {
             termination: stop.termination,
             limit_hits,
             cpu_time: Duration::from_nanos(self.cpu_nanos.load(Ordering::Acquire)),
-            fuel: self.limits.fuel.map(|_| self.fuel_used.load(Ordering::Acquire)),
+            fuel: self
+                .limits
+                .fuel
+                .map(|_| self.fuel_used.load(Ordering::Acquire)),
             peak_memory: self.memory.peak(),
             wall_time: self.started.lock().elapsed(),
             processes: u32::try_from(self.started_count.load(Ordering::Acquire))
@@ -300,7 +332,10 @@ impl Group {
 
     /// Books fuel; ends the call when there is none left.
     pub(crate) fn add_fuel(&self, fuel: u64) {
-        let used = self.fuel_used.fetch_add(fuel, Ordering::AcqRel).saturating_add(fuel);
+        let used = self
+            .fuel_used
+            .fetch_add(fuel, Ordering::AcqRel)
+            .saturating_add(fuel);
         if let Some(limit) = self.limits.fuel
             && used > limit
         {
@@ -338,7 +373,9 @@ impl Group {
     }
 
     pub(crate) fn output_left(&self) -> u64 {
-        self.limits.output_bytes.saturating_sub(self.output.load(Ordering::Acquire))
+        self.limits
+            .output_bytes
+            .saturating_sub(self.output.load(Ordering::Acquire))
     }
 
     pub(crate) fn deadline_left(&self) -> Option<Duration> {

@@ -27,7 +27,10 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn plain(termination: Termination) -> Self {
-        Stop { termination, sentence: None }
+        Stop {
+            termination,
+            sentence: None,
+        }
     }
 }
 
@@ -155,7 +158,11 @@ impl Proc {
     }
 
     pub(crate) fn doomed(&self) -> Option<Stop> {
-        if self.doomed.load(Ordering::Acquire) { self.doom.lock().clone() } else { None }
+        if self.doomed.load(Ordering::Acquire) {
+            self.doom.lock().clone()
+        } else {
+            None
+        }
     }
 
     /// A signal arrives.
@@ -235,7 +242,11 @@ impl Proc {
             children.peak_memory = children.peak_memory.max(ended.peak_memory);
             return Reap::Ended(ended);
         }
-        let waits = if pid == 0 { !children.live.is_empty() } else { children.live.contains(&pid) };
+        let waits = if pid == 0 {
+            !children.live.is_empty()
+        } else {
+            children.live.contains(&pid)
+        };
         if waits { Reap::NotYet } else { Reap::NoChild }
     }
 
@@ -247,7 +258,9 @@ impl Proc {
 
     /// Tells the parent.
     pub(crate) fn notify_parent(&self, termination: &Termination) {
-        let Some(parent) = self.parent.upgrade() else { return };
+        let Some(parent) = self.parent.upgrade() else {
+            return;
+        };
         let below = self.children_usage();
         let ended = Ended {
             pid: self.pid,

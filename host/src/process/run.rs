@@ -31,12 +31,20 @@ pub(crate) fn launch(loaded: Arc<Loaded>, mut state: State) {
     let running = Arc::clone(&proc);
     let future = async move {
         let body = Box::pin(body(loaded, state, slice));
-        let stop = Guard { proc: Arc::clone(&running), body: Some(body), slice }.await;
+        let stop = Guard {
+            proc: Arc::clone(&running),
+            body: Some(body),
+            slice,
+        }
+        .await;
         running.clear_task();
         running.group.engine.return_place();
         running.group.ended(&running, &stop);
     };
-    group.engine.scheduler().spawn(&unit, meter, future, |waker| task_of.set_task(waker));
+    group
+        .engine
+        .scheduler()
+        .spawn(&unit, meter, future, |waker| task_of.set_task(waker));
 }
 
 /// Looks at the process's doom before and after each poll of its body, and drops the body
@@ -56,7 +64,9 @@ impl<F: Future<Output = Stop>> Future for Guard<F> {
             this.body = None;
             return Poll::Ready(stop);
         }
-        let Some(body) = this.body.as_mut() else { return Poll::Pending };
+        let Some(body) = this.body.as_mut() else {
+            return Poll::Pending;
+        };
         match body.as_mut().poll(cx) {
             Poll::Ready(stop) => {
                 this.body = None;
@@ -206,7 +216,9 @@ fn trapped(state: &State, text: &str) -> Stop {
         .argv
         .iter()
         .next()
-        .map_or_else(String::new, |name| String::from_utf8_lossy(name).into_owned());
+        .map_or_else(String::new, |name| {
+            String::from_utf8_lossy(name).into_owned()
+        });
     let text = text.strip_prefix("wasm trap: ").unwrap_or(text).to_owned();
     Stop {
         sentence: Some(format!("hardshell: {name}: trap: {text}")),

@@ -11,7 +11,6 @@ use crate::errno::Errno;
 use crate::fd::{Description, FdTable, INHERITED_BASE, Kind, ROOT_FD};
 use crate::process::group::Group;
 use crate::program::{ModuleSource, Program, ProgramError};
-use crate::sandbox::SandboxInner;
 use crate::vfs::{Actor, Base, Cwd, OpenOptions, Opened};
 
 /// Longest request: arguments, environment and start-up blob together.
@@ -46,7 +45,9 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> Result<u32, Errno> {
         let bytes = self.take(4)?;
-        Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| Errno::INVAL)?))
+        Ok(u32::from_le_bytes(
+            bytes.try_into().map_err(|_| Errno::INVAL)?,
+        ))
     }
 
     fn text(&mut self) -> Result<&'a [u8], Errno> {
@@ -83,7 +84,12 @@ impl<'a> Request<'a> {
         let env = r.strings()?;
         let cwd = r.text()?;
         let count = r.word()?;
-        let table = r.take(usize::try_from(count).ok().and_then(|n| n.checked_mul(8)).ok_or(Errno::INVAL)?)?;
+        let table = r.take(
+            usize::try_from(count)
+                .ok()
+                .and_then(|n| n.checked_mul(8))
+                .ok_or(Errno::INVAL)?,
+        )?;
         let mut pairs = Reader(table);
         let mut fds = Vec::new();
         for _ in 0..count {
@@ -93,7 +99,15 @@ impl<'a> Request<'a> {
         if !r.0.is_empty() || program.contains(&0) || cwd.contains(&0) || argv.count() == 0 {
             return Err(Errno::INVAL);
         }
-        Ok(Request { by_name_only: flags & 1 != 0, program, argv, env, cwd, fds, blob })
+        Ok(Request {
+            by_name_only: flags & 1 != 0,
+            program,
+            argv,
+            env,
+            cwd,
+            fds,
+            blob,
+        })
     }
 }
 
@@ -106,7 +120,7 @@ pub(crate) struct Resolved {
 
 /// What a program name means in a sandbox.
 pub(crate) fn resolve(
-    sandbox: &SandboxInner,
+    group: &Group,
     actor: &Actor,
     cwd: &Cwd,
     name: &[u8],
@@ -114,17 +128,26 @@ pub(crate) fn resolve(
     argv: &Strings,
 ) -> Result<Resolved, Errno> {
     if by_name_only || !name.contains(&b'/') {
-        let program = sandbox.command(name).ok_or(Errno::NOENT)?;
-        return Ok(Resolved { program, argv: None });
+        let program = group.command(name).ok_or(Errno::NOENT)?;
+        return Ok(Resolved {
+            program,
+            argv: None,
+        });
     }
     let mut name = name.to_vec();
     let mut words: Option<Strings> = None;
     for _ in 0..MAX_INTERPRETERS {
-        let options = OpenOptions { read: true, ..OpenOptions::default() };
-        let file = match sandbox.vfs.open(actor, Base::Cwd(cwd), &name, options)? {
+        let options = OpenOptions {
+            read: true,
+            ..OpenOptions::default()
+        };
+        let file = match group.vfs.open(actor, Base::Cwd(cwd), &name, options)? {
             Opened::Command(command) => {
-                let program = sandbox.command(command.as_bytes()).ok_or(Errno::NOENT)?;
-                return Ok(Resolved { program, argv: words });
+                let program = group.command(command.as_bytes()).ok_or(Errno::NOENT)?;
+                return Ok(Resolved {
+                    program,
+                    argv: words,
+                });
             }
             Opened::File(file) => file,
             Opened::Dir(_) | Opened::Device(_) => return Err(Errno::ACCES),
@@ -136,7 +159,7 @@ pub(crate) fn resolve(
         let n = file.read_at(&mut [std::io::IoSliceMut::new(&mut head)], 0)?;
         let head = head.get(..n).unwrap_or_default();
         if head.starts_with(b"\0asm") {
-            if !sandbox.modules_in_files {
+            if !group.sandbox.modules_in_files {
                 return Err(Errno::NOEXEC);
             }
             let size = file.len()?;
@@ -156,7 +179,10 @@ pub(crate) fn resolve(
             let label = String::from_utf8_lossy(&name).into_owned();
             let source = ModuleSource::Bytes(bytes);
             let program = Program::new(vec![label], String::new(), digest, source);
-            return Ok(Resolved { program, argv: words });
+            return Ok(Resolved {
+                program,
+                argv: words,
+            });
         }
         let line = head.strip_prefix(b"#!").ok_or(Errno::NOEXEC)?;
         let (interpreter, argument) = interpreter_line(line).ok_or(Errno::NOEXEC)?;
@@ -172,9 +198,15 @@ pub(crate) fn resolve(
             }
         }
         words = Some(new);
-        let base = interpreter.rsplit(|b| *b == b'/').next().unwrap_or(interpreter);
-        if let Some(program) = sandbox.command(base) {
-            return Ok(Resolved { program, argv: words });
+        let base = interpreter
+            .rsplit(|b| *b == b'/')
+            .next()
+            .unwrap_or(interpreter);
+        if let Some(program) = group.command(base) {
+            return Ok(Resolved {
+                program,
+                argv: words,
+            });
         }
         if !interpreter.contains(&b'/') {
             return Err(Errno::NOENT);
@@ -188,7 +220,10 @@ pub(crate) fn resolve(
 fn interpreter_line(line: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let end = line.iter().position(|b| *b == b'\n').unwrap_or(line.len());
     let line = line.get(..end)?.trim_ascii();
-    let cut = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    let cut = line
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(line.len());
     let (interpreter, rest) = line.split_at_checked(cut)?;
     let rest = rest.trim_ascii();
     if interpreter.is_empty() {
@@ -207,7 +242,9 @@ pub(crate) async fn loaded(
         return Ok(Arc::clone(loaded));
     }
     let Some(io) = engine.io() else {
-        return Err(ProgramError::Source("the engine is shutting down".to_owned()));
+        return Err(ProgramError::Source(
+            "the engine is shutting down".to_owned(),
+        ));
     };
     let (work_engine, work_program) = (engine.clone(), Arc::clone(program));
     io.spawn_blocking(move || work_program.load(&work_engine, bound))
@@ -217,7 +254,11 @@ pub(crate) async fn loaded(
 
 /// How CPU is bounded in a call.
 pub(crate) fn bound(group: &Group) -> Bound {
-    if group.limits.fuel.is_some() { Bound::Fuel } else { Bound::Epoch }
+    if group.limits.fuel.is_some() {
+        Bound::Fuel
+    } else {
+        Bound::Epoch
+    }
 }
 
 /// Everything that a child gets from its parent.
@@ -246,7 +287,7 @@ pub(crate) fn start(
     loaded: Arc<Loaded>,
     child: Child,
 ) -> Result<u32, Failed> {
-    let vfs = &group.sandbox.vfs;
+    let vfs = &group.vfs;
     let mut fds = FdTable::new(group.limits.descriptors.max(8));
     for (fd, desc) in child.fds {
         fds.set(fd, desc).map_err(Failed::Errno)?;
@@ -255,7 +296,8 @@ pub(crate) fn start(
         let null = Description::new(Kind::Null, true, false, 0);
         fds.set(0, null).map_err(Failed::Errno)?;
     }
-    fds.set(ROOT_FD, Description::root(vfs.root_dir())).map_err(Failed::Errno)?;
+    fds.set(ROOT_FD, Description::root(vfs.root_dir()))
+        .map_err(Failed::Errno)?;
     if !group.engine.take_place() {
         return Err(Failed::Errno(Errno::AGAIN));
     }
@@ -293,7 +335,11 @@ pub(crate) fn start(
 
 /// The child's kernel number for a user's number.
 pub(crate) fn kernel_number(fd: u32) -> Result<u32, Errno> {
-    if fd < ROOT_FD { Ok(fd) } else { fd.checked_add(INHERITED_BASE).ok_or(Errno::BADF) }
+    if fd < ROOT_FD {
+        Ok(fd)
+    } else {
+        fd.checked_add(INHERITED_BASE).ok_or(Errno::BADF)
+    }
 }
 
 #[cfg(test)]
@@ -304,7 +350,10 @@ mod tests {
     fn interpreter_lines() {
         for (line, expected) in [
             (&b"/bin/sh\necho"[..], Some((&b"/bin/sh"[..], None))),
-            (b" /usr/bin/env  python3 -u \nx", Some((b"/usr/bin/env", Some(&b"python3 -u"[..])))),
+            (
+                b" /usr/bin/env  python3 -u \nx",
+                Some((b"/usr/bin/env", Some(&b"python3 -u"[..]))),
+            ),
             (b"\n", None),
         ] {
             assert_eq!(interpreter_line(line), expected);

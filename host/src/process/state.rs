@@ -78,7 +78,9 @@ impl State {
     /// Where a path begins that the guest gives relative to descriptor `fd`.
     pub(crate) fn base<'a>(&'a self, fd: u32, path: &[u8]) -> Result<Base<'a>, Errno> {
         let desc = self.fds.get(fd)?;
-        let Kind::Dir(dir) = &desc.kind else { return Err(Errno::NOTDIR) };
+        let Kind::Dir(dir) = &desc.kind else {
+            return Err(Errno::NOTDIR);
+        };
         Ok(if !desc.preopen {
             Base::Dir(dir)
         } else if self.aware {

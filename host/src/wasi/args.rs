@@ -20,7 +20,10 @@ fn get(mem: &mut Mem<'_>, strings: &Strings, pointers: u32, buffer: u32) -> Resu
         mem.put_u32(pointer, at)?;
         pointer = pointer.checked_add(4).ok_or(Errno::FAULT)?;
         let len = u32::try_from(s.len()).map_err(|_| Errno::OVERFLOW)?;
-        at = at.checked_add(len).and_then(|at| at.checked_add(1)).ok_or(Errno::FAULT)?;
+        at = at
+            .checked_add(len)
+            .and_then(|at| at.checked_add(1))
+            .ok_or(Errno::FAULT)?;
     }
     Ok(())
 }

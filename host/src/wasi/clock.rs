@@ -27,7 +27,9 @@ fn nanos(d: Duration) -> u64 {
 
 impl Clocks {
     pub(crate) fn start() -> Self {
-        Clocks { zero: Instant::now() }
+        Clocks {
+            zero: Instant::now(),
+        }
     }
 
     pub(crate) fn monotonic(&self) -> u64 {
@@ -38,16 +40,18 @@ impl Clocks {
     pub(crate) fn realtime() -> u64 {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
         let s = u64::try_from(now.tv_sec).unwrap_or(0);
-        s.saturating_mul(1_000_000_000).saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
+        s.saturating_mul(1_000_000_000)
+            .saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0))
     }
 
     fn read(&self, id: u32, state: &State) -> Result<u64, Errno> {
         match id {
             REALTIME => Ok(Clocks::realtime()),
             MONOTONIC => Ok(self.monotonic()),
-            PROCESS_CPU | THREAD_CPU => {
-                Ok(state.proc.cpu_nanos().saturating_add(crate::sched::unbooked_cpu()))
-            }
+            PROCESS_CPU | THREAD_CPU => Ok(state
+                .proc
+                .cpu_nanos()
+                .saturating_add(crate::sched::unbooked_cpu())),
             _ => Err(Errno::INVAL),
         }
     }
@@ -59,15 +63,22 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         "clock_res_get",
         |mut caller: Caller<'_, State>, id: u32, out: u32| -> wasmtime::Result<u32> {
             let (mut mem, _) = parts(&mut caller)?;
-            let result =
-                if id <= THREAD_CPU { mem.put_u64(out, 1) } else { Err(Errno::INVAL) };
+            let result = if id <= THREAD_CPU {
+                mem.put_u64(out, 1)
+            } else {
+                Err(Errno::INVAL)
+            };
             Ok(code(result))
         },
     )?;
     linker.func_wrap(
         MODULE,
         "clock_time_get",
-        |mut caller: Caller<'_, State>, id: u32, _precision: u64, out: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         id: u32,
+         _precision: u64,
+         out: u32|
+         -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
             let now = state.group.engine.clocks().read(id, state);
             Ok(code(now.and_then(|now| mem.put_u64(out, now))))

@@ -5,7 +5,7 @@ use wasmtime::{Caller, Linker};
 use super::mem::{Mem, parts};
 use super::{MODULE, code, stat};
 use crate::errno::Errno;
-use crate::fd::{APPEND, Description, DSYNC, Kind, NONBLOCK, RSYNC, SYNC};
+use crate::fd::{APPEND, DSYNC, Description, Kind, NONBLOCK, RSYNC, SYNC};
 use crate::process::state::State;
 
 const DIRENT: usize = 24;
@@ -42,9 +42,15 @@ fn readdir(
     cookie: u64,
 ) -> Result<usize, Errno> {
     let desc = state.fds.get(fd)?;
-    let Kind::Dir(dir) = &desc.kind else { return Err(Errno::NOTDIR) };
+    let Kind::Dir(dir) = &desc.kind else {
+        return Err(Errno::NOTDIR);
+    };
     let out = mem.bytes_mut(buf, len)?;
-    let numbers = if dir.lists_fds() { state.fds.numbers() } else { Vec::new() };
+    let numbers = if dir.lists_fds() {
+        state.fds.numbers()
+    } else {
+        Vec::new()
+    };
     let mut used = 0usize;
     dir.read_dir(cookie, &numbers, &mut |entry| {
         let mut head = [0u8; DIRENT];
@@ -95,9 +101,17 @@ fn link_moves(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "fd_seek",
-        |mut caller: Caller<'_, State>, fd: u32, offset: i64, whence: u32, out: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         fd: u32,
+         offset: i64,
+         whence: u32,
+         out: u32|
+         -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
-            let result = state.fds.get(fd).and_then(|desc| seek(desc, offset, whence));
+            let result = state
+                .fds
+                .get(fd)
+                .and_then(|desc| seek(desc, offset, whence));
             Ok(code(result.and_then(|at| mem.put_u64(out, at))))
         },
     )?;
@@ -128,7 +142,11 @@ fn link_moves(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "fd_fdstat_set_rights",
-        |caller: Caller<'_, State>, fd: u32, _base: u64, _inheriting: u64| -> wasmtime::Result<u32> {
+        |caller: Caller<'_, State>,
+         fd: u32,
+         _base: u64,
+         _inheriting: u64|
+         -> wasmtime::Result<u32> {
             // Rights went out of use; what a descriptor may do was settled when it was opened.
             Ok(code(caller.data().fds.get(fd).and(Err(Errno::NOTSUP))))
         },
@@ -140,12 +158,15 @@ fn link_files(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "fd_advise",
-        |caller: Caller<'_, State>, fd: u32, offset: u64, len: u64, advice: u32| -> wasmtime::Result<u32> {
+        |caller: Caller<'_, State>,
+         fd: u32,
+         offset: u64,
+         len: u64,
+         advice: u32|
+         -> wasmtime::Result<u32> {
             let result = caller.data().fds.get(fd).and_then(|desc| match &desc.kind {
                 Kind::File(_) if advice > 5 => Err(Errno::INVAL),
-                Kind::File(file) => {
-                    file.advise(offset, len, u8::try_from(advice).unwrap_or(0))
-                }
+                Kind::File(file) => file.advise(offset, len, u8::try_from(advice).unwrap_or(0)),
                 Kind::Dir(_) => Err(Errno::BADF),
                 _ => Err(Errno::SPIPE),
             });
@@ -191,7 +212,13 @@ fn link_files(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "fd_readdir",
-        |mut caller: Caller<'_, State>, fd: u32, buf: u32, len: u32, cookie: u64, out: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         fd: u32,
+         buf: u32,
+         len: u32,
+         cookie: u64,
+         out: u32|
+         -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
             let used = readdir(&mut mem, state, fd, (buf, len), cookie);
             Ok(code(used.and_then(|used| mem.put_size(out, used))))

@@ -340,8 +340,12 @@ fn fd_pwrite(
 }
 
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap_async(MODULE, "fd_read", |caller, args| Box::new(fd_read(caller, args)))?;
-    linker.func_wrap_async(MODULE, "fd_write", |caller, args| Box::new(fd_write(caller, args)))?;
+    linker.func_wrap_async(MODULE, "fd_read", |caller, args| {
+        Box::new(fd_read(caller, args))
+    })?;
+    linker.func_wrap_async(MODULE, "fd_write", |caller, args| {
+        Box::new(fd_write(caller, args))
+    })?;
     linker.func_wrap(MODULE, "fd_pread", fd_pread)?;
     linker.func_wrap(MODULE, "fd_pwrite", fd_pwrite)?;
     Ok(())

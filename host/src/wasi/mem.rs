@@ -115,7 +115,9 @@ impl Mem<'_> {
         for entry in table.chunks_exact(8) {
             let word = |at: usize| -> Result<u32, Errno> {
                 let bytes = entry.get(at..at + 4).ok_or(Errno::FAULT)?;
-                Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| Errno::FAULT)?))
+                Ok(u32::from_le_bytes(
+                    bytes.try_into().map_err(|_| Errno::FAULT)?,
+                ))
             };
             let (start, end) = range(word(0)?, word(4)?)?;
             if end > self.0.len() {
@@ -128,7 +130,10 @@ impl Mem<'_> {
 
     /// The buffers, to be read from.
     pub(crate) fn slices(&self, ranges: &Ranges) -> Result<SmallVec<[&[u8]; 8]>, Errno> {
-        ranges.iter().map(|(start, end)| self.0.get(*start..*end).ok_or(Errno::FAULT)).collect()
+        ranges
+            .iter()
+            .map(|(start, end)| self.0.get(*start..*end).ok_or(Errno::FAULT))
+            .collect()
     }
 
     /// The buffers, to be written to. Buffers that overlap an earlier one end the list:
@@ -158,8 +163,12 @@ impl Mem<'_> {
                 pieces.push((n, Default::default()));
                 continue;
             }
-            let Some((_, tail)) = rest.split_at_mut_checked(start - offset) else { break };
-            let Some((piece, tail)) = tail.split_at_mut_checked(end - start) else { break };
+            let Some((_, tail)) = rest.split_at_mut_checked(start - offset) else {
+                break;
+            };
+            let Some((piece, tail)) = tail.split_at_mut_checked(end - start) else {
+                break;
+            };
             pieces.push((n, piece));
             rest = tail;
             offset = end;
@@ -175,7 +184,10 @@ mod tests {
     use super::*;
 
     fn list(entries: &[(u32, u32)]) -> Vec<u8> {
-        entries.iter().flat_map(|(p, l)| [p.to_le_bytes(), l.to_le_bytes()].concat()).collect()
+        entries
+            .iter()
+            .flat_map(|(p, l)| [p.to_le_bytes(), l.to_le_bytes()].concat())
+            .collect()
     }
 
     fn lengths(entries: &[(u32, u32)]) -> Result<Vec<usize>, Errno> {

@@ -45,14 +45,16 @@ pub(crate) fn describe(
         Opened::Device(Device::Random) => Kind::Random,
         Opened::Device(Device::Fd(n)) => {
             let number = state.fds.user_number(n);
-            return state.fds.get(number).map(Arc::clone).map_err(|_| Errno::NOENT);
+            return state
+                .fds
+                .get(number)
+                .map(Arc::clone)
+                .map_err(|_| Errno::NOENT);
         }
         Opened::Device(Device::Tty) => {
             return (0..3)
                 .filter_map(|fd| state.fds.get(fd).ok())
-                .find(|desc| {
-                    is_terminal(desc) && (desc.read || !read) && (desc.write || !write)
-                })
+                .find(|desc| is_terminal(desc) && (desc.read || !read) && (desc.write || !write))
                 .map(Arc::clone)
                 .ok_or(Errno::NXIO);
         }
@@ -68,8 +70,7 @@ fn open(mem: &Mem<'_>, state: &mut State, args: &OpenArgs) -> Result<u32, Errno>
     let path = mem.path(args.path.0, args.path.1)?;
     let flags = u16::try_from(args.flags).map_err(|_| Errno::INVAL)?;
     let directory = args.oflags & O_DIRECTORY != 0;
-    let write =
-        !directory && args.rights & (R_WRITE | R_ALLOCATE | R_SET_SIZE) != 0;
+    let write = !directory && args.rights & (R_WRITE | R_ALLOCATE | R_SET_SIZE) != 0;
     let read = args.rights & (R_READ | R_READDIR) != 0 || !write;
     let options = OpenOptions {
         read,
@@ -114,7 +115,14 @@ fn link_open(linker: &mut Linker<State>) -> wasmtime::Result<()> {
          out: u32|
          -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
-            let args = OpenArgs { fd, lookup, path: (path, len), oflags, rights, flags };
+            let args = OpenArgs {
+                fd,
+                lookup,
+                path: (path, len),
+                oflags,
+                rights,
+                flags,
+            };
             let result = open(&mem, state, &args);
             let result = state.outcome(result)?;
             Ok(code(result.and_then(|fd| mem.put_u32(out, fd))))
@@ -127,14 +135,22 @@ fn link_status(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "path_filestat_get",
-        |mut caller: Caller<'_, State>, fd: u32, lookup: u32, path: u32, len: u32, out: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         fd: u32,
+         lookup: u32,
+         path: u32,
+         len: u32,
+         out: u32|
+         -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
             let stat = (|| {
                 let path = mem.path(path, len)?;
                 let base = state.base(fd, path)?;
                 resolved(state, state.vfs.stat(base, path, lookup & FOLLOW != 0)?)
             })();
-            Ok(code(stat.and_then(|stat| put_filestat(&mut mem, out, &stat))))
+            Ok(code(
+                stat.and_then(|stat| put_filestat(&mut mem, out, &stat)),
+            ))
         },
     )?;
     linker.func_wrap(
@@ -154,7 +170,9 @@ fn link_status(linker: &mut Linker<State>) -> wasmtime::Result<()> {
                 let path = mem.path(path, len)?;
                 let base = state.base(fd, path)?;
                 let times = times(atim, mtim, flags)?;
-                state.vfs.set_times(&state.actor, base, path, lookup & FOLLOW != 0, times)
+                state
+                    .vfs
+                    .set_times(&state.actor, base, path, lookup & FOLLOW != 0, times)
             })();
             Ok(code(state.outcome(result)?))
         },
@@ -162,7 +180,14 @@ fn link_status(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "path_readlink",
-        |mut caller: Caller<'_, State>, fd: u32, path: u32, len: u32, buf: u32, buf_len: u32, out: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         fd: u32,
+         path: u32,
+         len: u32,
+         buf: u32,
+         buf_len: u32,
+         out: u32|
+         -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
             let target = (|| {
                 let path = mem.path(path, len)?;
@@ -188,7 +213,9 @@ fn link_changes(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             let (mem, state) = parts(&mut caller)?;
             let result = (|| {
                 let path = mem.path(path, len)?;
-                state.vfs.mkdir(&state.actor, state.base(fd, path)?, path, 0o777)
+                state
+                    .vfs
+                    .mkdir(&state.actor, state.base(fd, path)?, path, 0o777)
             })();
             Ok(code(state.outcome(result)?))
         },
@@ -220,7 +247,14 @@ fn link_changes(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "path_rename",
-        |mut caller: Caller<'_, State>, fd: u32, old: u32, old_len: u32, to: u32, new: u32, new_len: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         fd: u32,
+         old: u32,
+         old_len: u32,
+         to: u32,
+         new: u32,
+         new_len: u32|
+         -> wasmtime::Result<u32> {
             let (mem, state) = parts(&mut caller)?;
             let result = (|| {
                 let (old, new) = (mem.path(old, old_len)?, mem.path(new, new_len)?);
@@ -246,7 +280,9 @@ fn link_changes(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             let result = (|| {
                 let (old, new) = (mem.path(old, old_len)?, mem.path(new, new_len)?);
                 let (from, to) = (state.base(fd, old)?, state.base(to, new)?);
-                state.vfs.link(&state.actor, from, old, lookup & FOLLOW != 0, to, new)
+                state
+                    .vfs
+                    .link(&state.actor, from, old, lookup & FOLLOW != 0, to, new)
             })();
             Ok(code(state.outcome(result)?))
         },
@@ -254,11 +290,19 @@ fn link_changes(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.func_wrap(
         MODULE,
         "path_symlink",
-        |mut caller: Caller<'_, State>, target: u32, target_len: u32, fd: u32, path: u32, len: u32| -> wasmtime::Result<u32> {
+        |mut caller: Caller<'_, State>,
+         target: u32,
+         target_len: u32,
+         fd: u32,
+         path: u32,
+         len: u32|
+         -> wasmtime::Result<u32> {
             let (mem, state) = parts(&mut caller)?;
             let result = (|| {
                 let (target, path) = (mem.path(target, target_len)?, mem.path(path, len)?);
-                state.vfs.symlink(&state.actor, target, state.base(fd, path)?, path)
+                state
+                    .vfs
+                    .symlink(&state.actor, target, state.base(fd, path)?, path)
             })();
             Ok(code(state.outcome(result)?))
         },

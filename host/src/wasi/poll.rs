@@ -51,7 +51,11 @@ fn parse(mem: &Mem<'_>, state: &State, at: u32) -> Result<Subscription, Errno> {
             };
             match now {
                 Some(now) => {
-                    let nanos = if absolute { timeout.saturating_sub(now) } else { timeout };
+                    let nanos = if absolute {
+                        timeout.saturating_sub(now)
+                    } else {
+                        timeout
+                    };
                     Wanted::Clock(Duration::from_nanos(nanos).min(LONGEST))
                 }
                 None => Wanted::Failed(Errno::NOTSUP),
@@ -65,7 +69,11 @@ fn parse(mem: &Mem<'_>, state: &State, at: u32) -> Result<Subscription, Errno> {
         },
         _ => return Err(Errno::INVAL),
     };
-    Ok(Subscription { userdata, tag, wanted })
+    Ok(Subscription {
+        userdata,
+        tag,
+        wanted,
+    })
 }
 
 /// Bytes at hand, and whether the other end is gone.
@@ -128,7 +136,9 @@ async fn poll_oneoff(
         // Both tables must be there before anybody waits.
         mem.bytes(input, count * SUBSCRIPTION)?;
         mem.bytes(output, count * EVENT)?;
-        (0..count).map(|n| parse(&mem, state, input + n * SUBSCRIPTION)).collect()
+        (0..count)
+            .map(|n| parse(&mem, state, input + n * SUBSCRIPTION))
+            .collect()
     })();
     let subscriptions: Vec<Subscription> = match parsed {
         Ok(subscriptions) => subscriptions,
@@ -144,7 +154,11 @@ async fn poll_oneoff(
                     ready.push(n);
                 }
             }
-            if ready.is_empty() { Poll::Pending } else { Poll::Ready(ready) }
+            if ready.is_empty() {
+                Poll::Pending
+            } else {
+                Poll::Ready(ready)
+            }
         }),
     )
     .await;

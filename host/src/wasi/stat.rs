@@ -79,7 +79,9 @@ pub(crate) fn kind_stat(desc: &Description) -> Result<Stat, Errno> {
                 Kind::Sink(sink) => sink.host(),
                 _ => None,
             };
-            let Some(host) = host else { return Ok(stream_stat(S_IFIFO | 0o600)) };
+            let Some(host) = host else {
+                return Ok(stream_stat(S_IFIFO | 0o600));
+            };
             let stat = host.stat()?;
             let mut seen = stream_stat(stat.st_mode & (S_IFMT | 0o777));
             if seen.file_type == FileType::File {
@@ -185,13 +187,20 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         |mut caller: Caller<'_, State>, fd: u32, out: u32| -> wasmtime::Result<u32> {
             let (mut mem, state) = parts(&mut caller)?;
             let stat = state.fds.get(fd).and_then(|desc| kind_stat(desc));
-            Ok(code(stat.and_then(|stat| put_filestat(&mut mem, out, &stat))))
+            Ok(code(
+                stat.and_then(|stat| put_filestat(&mut mem, out, &stat)),
+            ))
         },
     )?;
     linker.func_wrap(
         MODULE,
         "fd_filestat_set_times",
-        |caller: Caller<'_, State>, fd: u32, atim: u64, mtim: u64, flags: u32| -> wasmtime::Result<u32> {
+        |caller: Caller<'_, State>,
+         fd: u32,
+         atim: u64,
+         mtim: u64,
+         flags: u32|
+         -> wasmtime::Result<u32> {
             let state = caller.data();
             let result = state.fds.get(fd).and_then(|desc| {
                 let times = times(atim, mtim, flags)?;
@@ -228,8 +237,20 @@ mod tests {
 
     #[test]
     fn time_flags() {
-        assert!(matches!(times(1, 2, 5), Ok(Times { atime: When::At(1), mtime: When::At(2) })));
-        assert!(matches!(times(1, 2, 8), Ok(Times { atime: When::Omit, mtime: When::Now })));
+        assert!(matches!(
+            times(1, 2, 5),
+            Ok(Times {
+                atime: When::At(1),
+                mtime: When::At(2)
+            })
+        ));
+        assert!(matches!(
+            times(1, 2, 8),
+            Ok(Times {
+                atime: When::Omit,
+                mtime: When::Now
+            })
+        ));
         assert!(times(1, 2, 3).is_err());
         assert!(times(1, 2, 16).is_err());
     }

@@ -72,7 +72,9 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
         "proc_raise",
         |caller: Caller<'_, State>, signal: u32| -> wasmtime::Result<u32> {
             let state = caller.data();
-            let Some(signal) = linux_signal(signal) else { return Ok(code(Err(Errno::INVAL))) };
+            let Some(signal) = linux_signal(signal) else {
+                return Ok(code(Err(Errno::INVAL)));
+            };
             state.proc.signal(signal);
             match state.proc.doomed() {
                 Some(stop) => Err(state.stop(stop)),
@@ -80,13 +82,17 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
             }
         },
     )?;
-    linker.func_wrap_async(MODULE, "sched_yield", |caller: Caller<'_, State>, (): ()| {
-        let proc = std::sync::Arc::clone(&caller.data().proc);
-        Box::new(async move {
-            io::yield_now(&proc).await;
-            0u32
-        })
-    })?;
+    linker.func_wrap_async(
+        MODULE,
+        "sched_yield",
+        |caller: Caller<'_, State>, (): ()| {
+            let proc = std::sync::Arc::clone(&caller.data().proc);
+            Box::new(async move {
+                io::yield_now(&proc).await;
+                0u32
+            })
+        },
+    )?;
     linker.func_wrap_async(MODULE, "random_get", |caller, args| {
         Box::new(random_get(caller, args))
     })?;

@@ -16,7 +16,12 @@ fn run(world: &World, argv: &[&str], limit: fn(&mut Limits)) -> Report {
     let mut words = vec!["plain"];
     words.extend(argv);
     let input = Input::Bytes("input".into());
-    world.run(CallSpec::new(words).limits(limits).stdin(input).env("KEY", "value"))
+    world.run(
+        CallSpec::new(words)
+            .limits(limits)
+            .stdin(input)
+            .env("KEY", "value"),
+    )
 }
 
 #[test]
@@ -49,7 +54,10 @@ fn files_streams_and_environment() {
     }
     let report = run(&world, &["write", "/workspace/new", "text"], |_| {});
     assert_eq!(report.status, 0, "{}", err(&report));
-    assert_eq!(std::fs::read_to_string(world.dir.path().join("new")).unwrap(), "text");
+    assert_eq!(
+        std::fs::read_to_string(world.dir.path().join("new")).unwrap(),
+        "text"
+    );
     assert_eq!(report.changes.len(), 1, "the journal knows");
 }
 
@@ -59,14 +67,21 @@ fn limits_hold() {
     let text = "x".repeat(10_000);
     let write = ["write", "/workspace/big", &text];
     let report = run(&world, &write, |l| l.file_bytes = 1000);
-    assert_eq!(report.termination, Termination::Quota(QuotaKind::FileBytes), "{}", err(&report));
+    assert_eq!(
+        report.termination,
+        Termination::Quota(QuotaKind::FileBytes),
+        "{}",
+        err(&report)
+    );
     let report = run(&world, &["spin"], |l| l.wall = Duration::from_millis(100));
     assert_eq!(report.termination, Termination::Deadline);
     let report = run(&world, &["spin"], |l| l.cpu = Duration::from_millis(50));
     assert_eq!(report.termination, Termination::CpuTime);
     let report = run(&world, &["spin"], |l| l.fuel = Some(50_000_000));
     assert_eq!(report.termination, Termination::Fuel);
-    let report = run(&world, &["memory", "64"], |l| l.memory_per_process = 16 << 20);
+    let report = run(&world, &["memory", "64"], |l| {
+        l.memory_per_process = 16 << 20
+    });
     assert_eq!(report.termination, Termination::Memory, "{}", err(&report));
     assert_eq!(out(&run(&world, &["memory", "64"], |_| {})), "64\n");
 }

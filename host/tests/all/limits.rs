@@ -31,13 +31,29 @@ fn run(world: &World, argv: &[&str], limit: fn(&mut Limits)) -> Report {
 fn check(case: &Case) {
     let world = world();
     let report = run(&world, case.argv, case.limit);
-    assert_eq!(report.termination, case.termination, "{:?}: {}", case.argv, err(&report));
+    assert_eq!(
+        report.termination,
+        case.termination,
+        "{:?}: {}",
+        case.argv,
+        err(&report)
+    );
     assert_eq!(report.status, 137);
     let sentence = report.sentence.unwrap_or_default();
-    assert!(sentence.contains(case.sentence), "{:?}: {sentence}", case.argv);
+    assert!(
+        sentence.contains(case.sentence),
+        "{:?}: {sentence}",
+        case.argv
+    );
     assert_eq!(report.limit_hits, [sentence]);
     let report = run(&world, case.argv, |_| {});
-    assert_eq!(report.termination, Termination::Exited(0), "{:?}: {}", case.argv, err(&report));
+    assert_eq!(
+        report.termination,
+        Termination::Exited(0),
+        "{:?}: {}",
+        case.argv,
+        err(&report)
+    );
     assert_eq!(out(&world.call(&["probe", "echo", "next"])), "next\n");
 }
 
@@ -64,10 +80,15 @@ fn cpu_time() {
 #[test]
 fn cpu_time_of_all_processes_together() {
     let world = world();
-    let report =
-        run(&world, &["many", "8", "work", "1000000000"], |l| l.cpu = Duration::from_millis(200));
+    let report = run(&world, &["many", "8", "work", "1000000000"], |l| {
+        l.cpu = Duration::from_millis(200)
+    });
     assert_eq!(report.termination, Termination::CpuTime);
-    assert!(report.cpu_time < Duration::from_millis(300), "{:?}", report.cpu_time);
+    assert!(
+        report.cpu_time < Duration::from_millis(300),
+        "{:?}",
+        report.cpu_time
+    );
 }
 
 #[test]
@@ -84,11 +105,20 @@ fn fuel() {
 fn fuel_is_the_same_each_time_and_shared() {
     let world = world();
     let used: Vec<_> = (0..3)
-        .map(|_| run(&world, &["spawn", "3", "work", "1000000"], |l| l.fuel = Some(1 << 40)).fuel)
+        .map(|_| {
+            run(&world, &["spawn", "3", "work", "1000000"], |l| {
+                l.fuel = Some(1 << 40)
+            })
+            .fuel
+        })
         .collect();
-    assert!(used.iter().all(|fuel| fuel.is_some() && *fuel == used[0]), "{used:?}");
-    let report =
-        run(&world, &["many", "8", "work", "100000000"], |l| l.fuel = Some(100_000_000));
+    assert!(
+        used.iter().all(|fuel| fuel.is_some() && *fuel == used[0]),
+        "{used:?}"
+    );
+    let report = run(&world, &["many", "8", "work", "100000000"], |l| {
+        l.fuel = Some(100_000_000)
+    });
     assert_eq!(report.termination, Termination::Fuel);
     assert!(report.fuel.unwrap() < 110_000_000, "{:?}", report.fuel);
 }
@@ -106,7 +136,9 @@ fn memory_of_a_process() {
 #[test]
 fn memory_of_a_child_is_told_on_its_stderr() {
     let world = world();
-    let report = run(&world, &["run", "probe", "memory", "100"], |l| l.memory_per_process = 32 << 20);
+    let report = run(&world, &["run", "probe", "memory", "100"], |l| {
+        l.memory_per_process = 32 << 20
+    });
     assert_eq!(out(&report), "137 Memory\n");
     assert_eq!(report.termination, Termination::Exited(0));
     assert!(err(&report).contains("memory limit"), "{}", err(&report));
@@ -164,10 +196,15 @@ fn output() {
 #[test]
 fn descriptors() {
     let world = world();
-    let report = run(&world, &["open", "/dev/null", "100"], |l| l.descriptors = 20);
+    let report = run(&world, &["open", "/dev/null", "100"], |l| {
+        l.descriptors = 20
+    });
     // stdin, stdout, stderr and the root are open already.
     assert_eq!(out(&report), "16 33\n");
-    assert_eq!(out(&run(&world, &["open", "/dev/null", "100"], |_| {})), "all\n");
+    assert_eq!(
+        out(&run(&world, &["open", "/dev/null", "100"], |_| {})),
+        "all\n"
+    );
 }
 
 #[test]
@@ -219,7 +256,10 @@ fn files_of_the_workspace() {
 #[test]
 fn depth_of_a_path() {
     let deep = ["d"; 40].join("/");
-    let limits = Limits { path_depth: 20, ..Limits::default() };
+    let limits = Limits {
+        path_depth: 20,
+        ..Limits::default()
+    };
     let shallow = World::with_limits(vec![("probe", guest("probe"))], limits);
     let report = run(&shallow, &["files", &deep, "0"], |_| {});
     assert_eq!(report.status, 1, "{}", err(&report));

@@ -2,7 +2,12 @@
 //!
 //! Guests come from `target/modules/test` (`cargo xtask modules` builds them) or are small
 //! modules in text form that call one import and exit with what it said.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod support;
 

@@ -14,8 +14,14 @@ fn world() -> World {
 fn pipelines() {
     let world = world();
     for (argv, stdout) in [
-        (&["pipe", "echo", "hi", "|", "cat"][..], "hi\n0 Exited 0 Exited\n"),
-        (&["pipe", "yes", "10000000", "|", "count"], "10000000\n0 Exited 0 Exited\n"),
+        (
+            &["pipe", "echo", "hi", "|", "cat"][..],
+            "hi\n0 Exited 0 Exited\n",
+        ),
+        (
+            &["pipe", "yes", "10000000", "|", "count"],
+            "10000000\n0 Exited 0 Exited\n",
+        ),
         // The reader goes first: the writer's pipe breaks.
         (&["pipe", "yes", "|", "true"], "141 BrokenPipe 0 Exited\n"),
         (&["pipe", "exit", "3", "|", "cat"], "3 Exited 0 Exited\n"),
@@ -94,7 +100,10 @@ fn stdout_of_every_kind() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let report = world.run(yes().stdout(Output::Fd(writer.into())));
-    assert_eq!((report.status, report.termination), (141, Termination::BrokenPipe));
+    assert_eq!(
+        (report.status, report.termination),
+        (141, Termination::BrokenPipe)
+    );
     let (tx, rx) = mpsc::channel(1);
     drop(rx);
     let report = world.run(yes().stdout(Output::Stream(tx)));
@@ -105,14 +114,20 @@ fn stdout_of_every_kind() {
 fn stderr_can_follow_stdout() {
     let world = world();
     let report = world.run(CallSpec::new(["probe", "nope"]).stderr(Output::Merged));
-    assert_eq!((out(&report).as_str(), report.stderr.len()), ("probe: nope: unknown verb\n", 0));
+    assert_eq!(
+        (out(&report).as_str(), report.stderr.len()),
+        ("probe: nope: unknown verb\n", 0)
+    );
 }
 
 #[test]
 fn a_blocked_writer_uses_no_cpu_and_is_ended_by_the_deadline() {
     let world = world();
     let wall = std::time::Duration::from_millis(300);
-    let limits = Limits { wall, ..Limits::default() };
+    let limits = Limits {
+        wall,
+        ..Limits::default()
+    };
     let report = world.run(CallSpec::new(["probe", "fill-pipe"]).limits(limits));
     assert_eq!(report.termination, Termination::Deadline);
     assert!(report.cpu_time.as_millis() < 150, "{:?}", report.cpu_time);

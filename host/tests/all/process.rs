@@ -28,13 +28,22 @@ const SPIN: &str = r#"(module
 
 #[test]
 fn statuses() {
-    let world =
-        World::new(vec![("e", wat(EXIT_126)), ("hello", wat(HELLO)), ("trap", wat(TRAP))]);
+    let world = World::new(vec![
+        ("e", wat(EXIT_126)),
+        ("hello", wat(HELLO)),
+        ("trap", wat(TRAP)),
+    ]);
     let report = world.call(&["e"]);
-    assert_eq!((report.status, &report.termination), (126, &Termination::Exited(126)));
+    assert_eq!(
+        (report.status, &report.termination),
+        (126, &Termination::Exited(126))
+    );
     let report = world.call(&["hello"]);
     assert_eq!(report.stdout, b"hello\n");
-    assert_eq!((report.status, report.processes, report.output_bytes), (0, 1, 6));
+    assert_eq!(
+        (report.status, report.processes, report.output_bytes),
+        (0, 1, 6)
+    );
     let report = world.call(&["trap"]);
     assert_eq!(report.status, 134);
     assert!(matches!(&report.termination, Termination::Trap(text) if text.contains("unreachable")));
@@ -44,7 +53,10 @@ fn statuses() {
 fn unknown_commands_are_named() {
     let world = World::new(vec![]);
     let error = world.sandbox.start(CallSpec::new(["nope"])).err().unwrap();
-    assert!(matches!(&error, SandboxError::NotFound(name) if name == "nope"), "{error}");
+    assert!(
+        matches!(&error, SandboxError::NotFound(name) if name == "nope"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -57,7 +69,11 @@ fn a_loop_is_cancelled() {
     let before = std::time::Instant::now();
     controller.cancel();
     let report = world.block_on(handle.wait());
-    assert!(before.elapsed() < std::time::Duration::from_millis(50), "{:?}", before.elapsed());
+    assert!(
+        before.elapsed() < std::time::Duration::from_millis(50),
+        "{:?}",
+        before.elapsed()
+    );
     assert_eq!(report.termination, Termination::Cancelled);
     assert!(report.cpu_time.as_millis() >= 5, "{:?}", report.cpu_time);
 }
@@ -126,14 +142,28 @@ fn signals() {
         let report = world.call(&words);
         assert_eq!(out(&report), stdout, "{argv:?}: {}", err(&report));
     }
-    let handle = world.sandbox.start(CallSpec::new(["probe", "catch", "TERM"])).unwrap();
+    let handle = world
+        .sandbox
+        .start(CallSpec::new(["probe", "catch", "TERM"]))
+        .unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
     handle.signal(15);
     let report = world.block_on(handle.wait());
-    assert_eq!(out(&report), "ready\nInterrupted Some(15)\n", "{}", err(&report));
-    let handle = world.sandbox.start(CallSpec::new(["probe", "sleep", "60000"])).unwrap();
+    assert_eq!(
+        out(&report),
+        "ready\nInterrupted Some(15)\n",
+        "{}",
+        err(&report)
+    );
+    let handle = world
+        .sandbox
+        .start(CallSpec::new(["probe", "sleep", "60000"]))
+        .unwrap();
     handle.signal(2);
-    assert_eq!(world.block_on(handle.wait()).termination, Termination::Signal(2));
+    assert_eq!(
+        world.block_on(handle.wait()).termination,
+        Termination::Signal(2)
+    );
 }
 
 #[test]
@@ -141,8 +171,18 @@ fn scripts_run_by_their_first_line() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new(vec![("probe", guest("probe")), ("env", guest("probe"))]);
     for (name, text, mode, stdout) in [
-        ("a", "#!/bin/probe echo\n", 0o755, "/workspace/a x\n0 Exited\n"),
-        ("b", "#!/usr/bin/probe\techo \nrest", 0o755, "/workspace/b x\n0 Exited\n"),
+        (
+            "a",
+            "#!/bin/probe echo\n",
+            0o755,
+            "/workspace/a x\n0 Exited\n",
+        ),
+        (
+            "b",
+            "#!/usr/bin/probe\techo \nrest",
+            0o755,
+            "/workspace/b x\n0 Exited\n",
+        ),
         ("c", "#!/bin/probe echo\n", 0o644, "error 2\n"),
         ("d", "plain text", 0o755, "error 45\n"),
         ("e", "#!/bin/nope\n", 0o755, "error 44\n"),
@@ -163,7 +203,10 @@ fn the_working_directory_is_kept_when_asked() {
     world.run(CallSpec::new(["probe", "cd", "/tmp"]));
     assert_eq!(world.sandbox.cwd(), "/workspace");
     let report = world.run(CallSpec::new(["probe", "cd", "/tmp"]).keep_cwd(true));
-    assert_eq!((report.final_cwd.as_str(), world.sandbox.cwd().as_str()), ("/tmp", "/tmp"));
+    assert_eq!(
+        (report.final_cwd.as_str(), world.sandbox.cwd().as_str()),
+        ("/tmp", "/tmp")
+    );
     assert_eq!(out(&world.call(&["probe", "pwd"])), "/tmp\n");
     assert!(world.sandbox.set_cwd("/nope").is_err());
     world.sandbox.set_cwd("/workspace").unwrap();
@@ -184,6 +227,52 @@ fn what_the_root_leaves_behind_is_ended() {
 #[test]
 fn the_environment_is_what_was_given() {
     let world = World::new(vec![("probe", guest("probe"))]);
-    let report = world.run(CallSpec::new(["probe", "env"]).env("A", "1").env("B", "x=y"));
+    let report = world.run(
+        CallSpec::new(["probe", "env"])
+            .env("A", "1")
+            .env("B", "x=y"),
+    );
     assert_eq!(out(&report), "A=1\nB=x=y\n");
+}
+
+#[test]
+fn a_grant_only_takes_away() {
+    use hardshell_host::{Access, CommandSet, Grant};
+    let world = World::new(vec![("probe", guest("probe")), ("other", guest("probe"))]);
+    std::fs::write(world.dir.path().join("f"), "text").unwrap();
+    let nothing = Grant::default();
+    let reads = Grant {
+        mounts: Some(Access::ReadOnly),
+        ..Grant::default()
+    };
+    let all = Grant {
+        mounts: Some(Access::ReadWrite),
+        tmp: true,
+        commands: CommandSet::All,
+        env: None,
+    };
+    for (grant, argv, status) in [
+        (&nothing, &["cat", "/workspace/f"][..], 1),
+        (&nothing, &["cat", "/tmp/f"], 1),
+        (&nothing, &["pwd"], 0),
+        (&reads, &["cat", "/workspace/f"], 0),
+        (&reads, &["write", "/workspace/f", "x"], 1),
+        (&reads, &["write", "/tmp/f", "x"], 1),
+        (&all, &["write", "/tmp/f", "x"], 0),
+        (&all, &["write", "/workspace/g", "x"], 0),
+    ] {
+        let mut words = vec!["probe"];
+        words.extend(argv);
+        let report = world.run(CallSpec::new(words).grant(grant.clone()));
+        assert_eq!(
+            report.status,
+            status,
+            "{grant:?} {argv:?}: {}",
+            err(&report)
+        );
+    }
+    for (grant, stdout) in [(&nothing, "error 44\n"), (&all, "0 Exited\n")] {
+        let spec = CallSpec::new(["probe", "run", "other", "true"]).grant(grant.clone());
+        assert_eq!(out(&world.run(spec)), stdout);
+    }
 }

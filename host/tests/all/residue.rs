@@ -45,14 +45,26 @@ fn fresh_instances_are_fresh() {
     for n in 0..60 {
         let name = if n % 3 == 2 { "other" } else { "dirty" };
         let report = world.call(&[name]);
-        assert_eq!(report.termination, Termination::Exited(0), "round {n} of {name}");
+        assert_eq!(
+            report.termination,
+            Termination::Exited(0),
+            "round {n} of {name}"
+        );
     }
     // Many at once, so that other slots get their turn.
     let handles: Vec<_> = (0..40)
-        .map(|_| world.sandbox.start(hardshell_host::CallSpec::new(["dirty"])).unwrap())
+        .map(|_| {
+            world
+                .sandbox
+                .start(hardshell_host::CallSpec::new(["dirty"]))
+                .unwrap()
+        })
         .collect();
     for handle in handles {
-        assert_eq!(world.block_on(handle.wait()).termination, Termination::Exited(0));
+        assert_eq!(
+            world.block_on(handle.wait()).termination,
+            Termination::Exited(0)
+        );
     }
 }
 

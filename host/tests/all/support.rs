@@ -13,7 +13,11 @@ pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let cache_dir = Some(target().join("test-aot"));
-        Engine::new(EngineConfig { cache_dir, ..EngineConfig::small() }).unwrap()
+        Engine::new(EngineConfig {
+            cache_dir,
+            ..EngineConfig::small()
+        })
+        .unwrap()
     })
 }
 
@@ -24,7 +28,11 @@ fn target() -> PathBuf {
 /// A guest of `tool-modules/test-guests`.
 pub(crate) fn guest(name: &str) -> ModuleSource {
     let path = target().join("modules/test").join(format!("{name}.wasm"));
-    assert!(path.exists(), "{} is missing: run `cargo xtask modules`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask modules`",
+        path.display()
+    );
     ModuleSource::Path(path)
 }
 
@@ -64,8 +72,15 @@ impl World {
 
     /// A sandbox that was made elsewhere, and a folder to keep with it.
     pub(crate) fn of(sandbox: Sandbox, dir: tempfile::TempDir) -> World {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        World { sandbox, dir, runtime }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        World {
+            sandbox,
+            dir,
+            runtime,
+        }
     }
 
     /// Runs a call to its end.

@@ -63,15 +63,45 @@ fn errnos() {
         ("random_get", "i32 i32", i32s(&[0, -1]), FAULT),
         ("clock_res_get", "i32 i32", i32s(&[4, 0]), INVAL),
         ("poll_oneoff", "i32 i32 i32 i32", i32s(&[0, 0, 0, 0]), INVAL),
-        ("poll_oneoff", "i32 i32 i32 i32", i32s(&[0, 0, -1, 0]), INVAL),
-        ("poll_oneoff", "i32 i32 i32 i32", i32s(&[far, 0, 1, 0]), FAULT),
+        (
+            "poll_oneoff",
+            "i32 i32 i32 i32",
+            i32s(&[0, 0, -1, 0]),
+            INVAL,
+        ),
+        (
+            "poll_oneoff",
+            "i32 i32 i32 i32",
+            i32s(&[far, 0, 1, 0]),
+            FAULT,
+        ),
         ("sock_shutdown", "i32 i32", i32s(&[1, 0]), NOTSOCK),
         ("sock_shutdown", "i32 i32", i32s(&[99, 0]), BADF),
         ("sock_accept", "i32 i32 i32", i32s(&[99, 0, 0]), BADF),
-        ("path_create_directory", "i32 i32 i32", i32s(&[1, 1024, 1]), NOTDIR),
-        ("path_create_directory", "i32 i32 i32", i32s(&[99, 1024, 1]), BADF),
-        ("path_create_directory", "i32 i32 i32", i32s(&[3, far, 9]), FAULT),
-        ("path_create_directory", "i32 i32 i32", i32s(&[3, 1024, 70_000]), 37),
+        (
+            "path_create_directory",
+            "i32 i32 i32",
+            i32s(&[1, 1024, 1]),
+            NOTDIR,
+        ),
+        (
+            "path_create_directory",
+            "i32 i32 i32",
+            i32s(&[99, 1024, 1]),
+            BADF,
+        ),
+        (
+            "path_create_directory",
+            "i32 i32 i32",
+            i32s(&[3, far, 9]),
+            FAULT,
+        ),
+        (
+            "path_create_directory",
+            "i32 i32 i32",
+            i32s(&[3, 1024, 70_000]),
+            37,
+        ),
         ("path_unlink_file", "i32 i32 i32", i32s(&[3, 1024, 0]), 44),
         ("sched_yield", "", String::new(), 0),
     ];
@@ -106,7 +136,10 @@ fn exit_statuses_are_whole() {
   (func (export "_start") (call $exit (i32.const {status}))))"#
         );
         let report = World::new(vec![("t", wat(&text))]).call(&["t"]);
-        assert_eq!((report.status, report.termination), (status, Termination::Exited(status)));
+        assert_eq!(
+            (report.status, report.termination),
+            (status, Termination::Exited(status))
+        );
     }
 }
 
@@ -150,12 +183,19 @@ fn working_directory_of_foreign_guests() {
     ] {
         let mut words = vec!["plain"];
         words.extend(argv);
-        let report = world.run(CallSpec::new(words).cwd(cwd).stdin(Input::Bytes("input".into())));
+        let report = world.run(
+            CallSpec::new(words)
+                .cwd(cwd)
+                .stdin(Input::Bytes("input".into())),
+        );
         assert_eq!(out(&report), stdout, "{argv:?} in {cwd}: {}", err(&report));
     }
     let report = world.call(&["plain", "write", "new", "text"]);
     assert_eq!(report.status, 0, "{}", err(&report));
-    assert_eq!(std::fs::read_to_string(world.dir.path().join("new")).unwrap(), "text");
+    assert_eq!(
+        std::fs::read_to_string(world.dir.path().join("new")).unwrap(),
+        "text"
+    );
     assert_eq!(report.changes.len(), 1);
     let report = world.call(&["plain", "connect", "127.0.0.1:80"]);
     assert_eq!(report.status, 1);
