@@ -120,8 +120,7 @@ fn module(folder: &Path, out: &Path, entry: &serde_json::Value) -> Result<String
     let mut code = String::new();
     writeln!(
         code,
-        "    Module {{ file: {file:?}, digest: {digest:?}, size: {}, names: &{names:?}, description: {description:?}, zstd: include_bytes!({:?}) }},",
-        bytes.len(),
+        "    Module {{ digest: {digest:?}, names: &{names:?}, description: {description:?}, zstd: include_bytes!({:?}) }},",
         target.display().to_string()
     )?;
     Ok(code)

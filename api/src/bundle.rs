@@ -4,12 +4,8 @@ use hardshell_host::{Engine, ModuleSource, Registry, RegistryBuilder};
 
 /// One packed module.
 pub(crate) struct Module {
-    /// File name in the bundle, `sh.wasm` for instance.
-    pub(crate) file: &'static str,
     /// BLAKE3 of the unpacked module.
     pub(crate) digest: [u8; 32],
-    /// Bytes of the unpacked module.
-    pub(crate) size: u64,
     /// The commands it serves.
     pub(crate) names: &'static [&'static str],
     /// One sentence.

@@ -43,6 +43,14 @@ impl Failed {
         }
     }
 
+    /// The command failed.
+    pub(crate) fn from_error(error: impl Into<anyhow::Error>) -> Self {
+        Failed {
+            code: FAILURE,
+            error: error.into(),
+        }
+    }
+
     /// `sh` and `exec` could not do their work.
     pub(crate) fn host(error: impl Into<anyhow::Error>) -> Self {
         Failed {

@@ -1,7 +1,7 @@
 //! `hardshell keys`.
 
 use clap::Subcommand;
-use hardshell_service::{KeyId, Scope, Service, TenantId};
+use hardshell_service::{KeyAdmin, KeyId, Scope, TenantId};
 use secrecy::ExposeSecret as _;
 
 use super::{ConfigArgs, kernel};
@@ -70,39 +70,60 @@ pub(crate) fn run(args: &Args) -> Outcome {
         .and_then(|s| s.config())
         .map_err(Failed::usage)?
         .service;
-    let runtime = kernel::runtime()?;
-    let done: anyhow::Result<()> = runtime.block_on(async {
-        match &args.action {
-            Action::Create { tenant, scope } => {
-                let scopes = if scope.is_empty() {
-                    vec![Scope::Read, Scope::Write]
-                } else {
-                    scope.clone()
-                };
-                let service = open(&config).await?;
-                let key = service.create_key(tenant, &scopes).await?;
-                anstream::eprintln!(
-                    "Made a key for the tenant {tenant}. It is shown only now; keep it safe."
-                );
-                anstream::println!("{}", key.expose_secret());
-            }
-            Action::List { .. } | Action::Revoke { .. } => anyhow::bail!("not available yet"),
-        }
-        Ok(())
-    });
-    done?;
+    kernel::runtime()?.block_on(async {
+        let keys = KeyAdmin::open(&config).await?;
+        let done = act(&args.action, &keys).await;
+        keys.close().await;
+        done
+    })?;
     Ok(exit::OK)
 }
 
-async fn open(
-    config: &hardshell_service::ServiceConfig,
-) -> anyhow::Result<std::sync::Arc<Service>> {
-    let engine = hardshell_host::Engine::new(hardshell_host::EngineConfig::small())?;
-    let registry = hardshell_host::Registry::builder(&engine).build()?;
-    Ok(Service::open(config.clone(), registry).await?)
+async fn act(action: &Action, keys: &KeyAdmin) -> anyhow::Result<()> {
+    match action {
+        Action::Create { tenant, scope } => {
+            let scopes = if scope.is_empty() {
+                vec![Scope::Read, Scope::Write]
+            } else {
+                scope.clone()
+            };
+            let (id, key) = keys.create(tenant, &scopes).await?;
+            anstream::eprintln!(
+                "Made {id} for the tenant {tenant}. The key is shown only now; keep it safe."
+            );
+            anstream::println!("{}", key.expose_secret());
+        }
+        Action::List { tenant, json } => {
+            let found = keys.list(tenant.as_ref()).await?;
+            if *json {
+                anstream::println!("{}", serde_json::to_string(&found)?);
+                return Ok(());
+            }
+            for key in found {
+                let scopes: Vec<&str> = key.scopes.iter().map(|s| name(*s)).collect();
+                let state = match key.revoked_at {
+                    Some(_) => "revoked",
+                    None => "active",
+                };
+                anstream::println!(
+                    "{:<36}  {:<16}  {}…  {:<12}  {state}",
+                    key.id.as_str(),
+                    key.tenant.as_str(),
+                    key.shown,
+                    scopes.join(",")
+                );
+            }
+        }
+        Action::Revoke { id } => {
+            if !keys.revoke(id).await? {
+                anyhow::bail!("there is no active key {id}: `hardshell keys list` shows them");
+            }
+            anstream::println!("Revoked {id}.");
+        }
+    }
+    Ok(())
 }
 
-#[allow(dead_code)]
 fn name(scope: Scope) -> &'static str {
     match scope {
         Scope::Read => "read",

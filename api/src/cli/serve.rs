@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use hardshell_service::Service;
@@ -11,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use super::{ConfigArgs, kernel};
 use crate::config::{Config, ConfigError, Settings};
 use crate::exit::{self, Failed, Outcome};
-use crate::http::{Server, Stop};
+use crate::http::Server;
 use crate::{agent, telemetry};
 
 /// Options of `hardshell serve`.
@@ -84,17 +83,25 @@ pub(crate) fn server_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("cannot start the asynchronous runtime")
 }
 
-/// Kernel and service of a configuration.
-pub(crate) async fn service(config: &Config) -> anyhow::Result<Arc<Service>> {
+/// A server of this configuration that listens.
+pub(crate) async fn start(config: &Config) -> anyhow::Result<Server> {
     let engine = kernel::engine(&config.kernel, false)?;
     let registry = kernel::registry(&engine)?;
-    Ok(Service::open(config.service.clone(), registry).await?)
+    let mut providers = Vec::new();
+    if let Some(folder) = &config.tools.dir {
+        providers.push(super::tool::provider(
+            folder,
+            config.tools.policy.as_deref(),
+            &registry,
+        )?);
+    }
+    let service = Service::open(config.service.clone(), registry).await?;
+    Server::start(config, service, providers).await
 }
 
 async fn serve(config: &Config) -> Outcome {
-    let service = service(config).await?;
-    let mut server = Server::start(config, Arc::clone(&service)).await?;
-    if let Some(first) = service.take_first_key() {
+    let mut server = start(config).await?;
+    if let Some(first) = server.service.take_first_key() {
         // On stdout and not in the log: this is the only time that it is seen.
         anstream::println!(
             "First start: made the tenant \"{}\" and this API key. It is shown only now; keep it safe.\n\n  {}\n",
@@ -103,12 +110,9 @@ async fn serve(config: &Config) -> Outcome {
         );
     }
     announce(config, &server).await;
-    let stop = server.until_stopped().await?;
+    server.until_stopped().await?;
     server.stop().await;
-    match stop {
-        Stop::Signal => Ok(exit::OK),
-        Stop::Listener => Err(anyhow::anyhow!("a listener failed").into()),
-    }
+    Ok(exit::OK)
 }
 
 async fn announce(config: &Config, server: &Server) {

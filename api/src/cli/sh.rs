@@ -136,6 +136,13 @@ impl Args {
         Ok(argv)
     }
 
+    /// A first word that looks like an option and so is hardly the name of a script.
+    fn stray_option(&self) -> Option<&str> {
+        let word = self.words.first()?;
+        let script_elsewhere = self.script.is_some() || self.from_stdin;
+        (!script_elsewhere && word.starts_with('-')).then_some(word)
+    }
+
     fn wants_prompt(&self) -> bool {
         let nothing = self.script.is_none() && self.words.is_empty() && !self.from_stdin;
         self.interactive && self.script.is_none() && self.words.is_empty()
@@ -153,6 +160,11 @@ fn read_script(file: &Path) -> anyhow::Result<String> {
 /// Runs the shell.
 pub(crate) fn run(args: &Args) -> Outcome {
     let interactive = args.wants_prompt();
+    if let Some(word) = args.stray_option() {
+        return Err(Failed::usage(anyhow::anyhow!(
+            "there is no option {word} (`hardshell sh --help` lists them; a FILE of that name is ./{word})"
+        )));
+    }
     let argv = if interactive {
         Vec::new()
     } else {
@@ -214,12 +226,7 @@ mod tests {
             let args = Line::try_parse_from(words).unwrap().args;
             assert_eq!(args.argv().unwrap().join("|"), want, "{line}");
         }
-        for line in [
-            "--timeout soon -c x",
-            "--memory lots -c x",
-            "--env =x -c x",
-            "--frobnicate",
-        ] {
+        for line in ["--timeout soon -c x", "--memory lots -c x", "--env =x -c x"] {
             let words = std::iter::once("sh").chain(line.split(' '));
             assert!(Line::try_parse_from(words).is_err(), "{line}");
         }

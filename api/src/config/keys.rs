@@ -183,6 +183,10 @@ pub(crate) static KEYS: &[Key] = &[
     key("kernel.worker_threads", Integer, "0", "Threads that run tools; 0 means one per core."),
     key("kernel.max_memory_per_process", Size, "4GiB", "Most memory that any process may be given, whatever its limits say."),
 
+    // Tools of the operator's own.
+    key("tools.dir", Path, "", "Folder of tools beside the built-in ones (`hardshell tool add`); what is added is taken up at once [default: none]."),
+    key("tools.policy", Path, "", "What those tools may do, as a file [default: read the workspace, use /tmp, nothing else]."),
+
     // The service.
     key("data_dir", Path, ".hardshell", "Folder of everything kept locally: database, objects, folders of runs, API key hashes. One server at a time may use it."),
     key("replica", Text, "", "Name of this server in leases and logs [default: random at each start]."),
@@ -213,6 +217,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("sync.part_size", Size, "8MiB", "Files above this are sent in parts of this size."),
     key("sync.attempts", Integer, "4", "Tries per object before a publish is left to the sweeper."),
     key("sync.timeout", Period, "300s", "How long a publish may take before it is left to the sweeper."),
+    key("sync.wait_for_owner", Period, "600s", "How long a conversation waits for the server whose disk holds a newer workspace than the store; then it goes on with what the store has."),
 
     key("agent.cli", Path, "", "The native executable of the agent CLI [default: .local/agent of the current folder, or beside the binary]."),
     key("agent.run_dir", Path, "", "Folder of the agent children's own folders [default: in data_dir]."),
@@ -231,6 +236,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("model.allowed", List, "", "Models that a request may name [default: any]."),
     key("model.prices", Table, "", "Prices and context windows by the beginning of the model's name: {input, output, cache_read, cache_write} in micro-dollars per million tokens, window in tokens [default: built in]."),
     key("model.timeout", Period, "600s", "How long the provider may take until its first byte."),
+    key("model.retries", Integer, "6", "How often the agent tries a request again that the provider could not serve (429, 5xx, cut streams)."),
     key("model.max_request", Size, "64MiB", "Largest request that is forwarded to the provider."),
 
     key("limits.runs", Integer, "64", "Runs at once on this server."),

@@ -178,13 +178,6 @@ impl Settings {
         self.text(key, text, Source::Flag)
     }
 
-    /// Whether somebody set this key.
-    pub(crate) fn is_set(&self, path: &str) -> bool {
-        self.values
-            .get(path)
-            .is_some_and(|setting| setting.source != Source::Default)
-    }
-
     /// Every value, in the order of the reference.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'static Key, Option<&Setting>)> {
         KEYS.iter().map(|key| (key, self.values.get(key.path)))
@@ -289,6 +282,7 @@ impl Settings {
         let server: super::ServerConfig = section(&mut root, "server")?;
         let log = section(&mut root, "log")?;
         let kernel = section(&mut root, "kernel")?;
+        let tools = section(&mut root, "tools")?;
         let service = hardshell_service::ServiceConfig::deserialize(Value::Table(root))
             .map_err(|e| ConfigError::Together(e.to_string().trim_end().to_owned()))?;
         server.check()?;
@@ -296,6 +290,7 @@ impl Settings {
             server,
             log,
             kernel,
+            tools,
             service,
         })
     }

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// The kernel.
     pub(crate) kernel: KernelConfig,
+    /// Tools of the operator's own.
+    pub(crate) tools: ToolsConfig,
     /// The service behind the routes.
     pub(crate) service: ServiceConfig,
 }
@@ -74,6 +76,14 @@ pub(crate) struct KernelConfig {
     pub(crate) max_processes: u32,
     pub(crate) worker_threads: usize,
     pub(crate) max_memory_per_process: u64,
+}
+
+/// Tools of the operator's own.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ToolsConfig {
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) policy: Option<PathBuf>,
 }
 
 impl ServerConfig {

@@ -25,11 +25,14 @@ fn the_defaults_of_the_table_are_those_of_the_service() {
     assert_eq!(format!("{:#?}", config.service), format!("{own:#?}"));
 }
 
-/// serde lists the fields that it expects when it meets an unknown one.
+/// serde lists the fields that it expects when it meets an unknown one; where it met it follows
+/// on a line of its own.
 fn fields(error: &str) -> Vec<String> {
-    error
+    let line = error.lines().next().unwrap_or_default();
+    let expected = line.split("expected").nth(1).unwrap_or_default();
+    expected
         .split('`')
-        .skip(3)
+        .skip(1)
         .step_by(2)
         .map(str::to_owned)
         .collect()

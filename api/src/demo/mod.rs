@@ -8,9 +8,8 @@ use hardshell_scripted_model::{Script, ScriptedModel};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::cli::serve::service;
+use crate::cli::serve::start;
 use crate::config::Config;
-use crate::http::Server;
 use client::Client;
 use print::Printer;
 
@@ -44,8 +43,7 @@ pub(crate) async fn play(mut config: Config, json: bool) -> anyhow::Result<()> {
         ));
     }
 
-    let service = service(&config).await?;
-    let server = Server::start(&config, service).await?;
+    let server = start(&config).await?;
     let key = server
         .service
         .take_first_key()

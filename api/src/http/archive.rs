@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn records_count_themselves() {
         for (value, want) in [
-            ("x", "10 path=x\n"),
+            ("x", "9 path=x\n"),
             ("12345678901234567890", "29 path=12345678901234567890\n"),
         ] {
             assert_eq!(String::from_utf8(record("path", value)).unwrap(), want);

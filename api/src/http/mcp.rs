@@ -9,7 +9,9 @@ use std::sync::{Arc, Weak};
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hardshell_mcp::{Authorizer, Denied, Finished, Outcome, Session, SessionOptions, ToolObserver};
+use hardshell_mcp::{
+    Authorizer, Denied, Finished, Outcome, Session, SessionOptions, ToolObserver, ToolProvider,
+};
 use hardshell_service::{Run, Service, ToolAudit};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
@@ -25,13 +27,19 @@ use crate::telemetry::metrics::Metrics;
 pub(crate) struct Sessions {
     service: Arc<Service>,
     metrics: Arc<Metrics>,
+    providers: Vec<Arc<dyn ToolProvider>>,
     live: Mutex<HashMap<String, Arc<Session>>>,
 }
 
 impl Sessions {
     /// None yet.
-    pub(crate) fn new(service: Arc<Service>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(
+        service: Arc<Service>,
+        metrics: Arc<Metrics>,
+        providers: Vec<Arc<dyn ToolProvider>>,
+    ) -> Arc<Self> {
         Arc::new(Sessions {
+            providers,
             service,
             metrics,
             live: Mutex::default(),
@@ -54,6 +62,7 @@ impl Sessions {
                 metrics: Arc::clone(&self.metrics),
                 run: Arc::downgrade(run),
             }),
+            providers: self.providers.clone(),
             ..SessionOptions::default()
         };
         let session = Arc::new(Session::new(run.sandbox().clone(), options));

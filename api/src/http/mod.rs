@@ -27,7 +27,7 @@ use hardshell_mcp::HttpConfig;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) use serve::{Server, Stop};
+pub(crate) use serve::Server;
 
 use problem::Problem;
 use state::App;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use hardshell_mcp::ToolProvider;
 use hardshell_service::Service;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,18 +38,13 @@ pub(crate) struct Server {
     close_inner: CancellationToken,
 }
 
-/// What ended a wait for signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// SIGTERM or SIGINT.
-    Signal,
-    /// A listener failed.
-    Listener,
-}
-
 impl Server {
     /// Opens both listeners and serves.
-    pub(crate) async fn start(config: &Config, service: Arc<Service>) -> anyhow::Result<Server> {
+    pub(crate) async fn start(
+        config: &Config,
+        service: Arc<Service>,
+        providers: Vec<Arc<dyn ToolProvider>>,
+    ) -> anyhow::Result<Server> {
         let listen = |address: SocketAddr, key: &'static str| async move {
             TcpListener::bind(address).await.with_context(|| {
                 format!("cannot listen on {address} ({key}): is another server running?")
@@ -66,7 +62,7 @@ impl Server {
             config.server.clone(),
             Arc::clone(&metrics),
         );
-        let sessions = Sessions::new(Arc::clone(&service), metrics);
+        let sessions = Sessions::new(Arc::clone(&service), metrics, providers);
         let close = CancellationToken::new();
         let close_inner = CancellationToken::new();
         let routes = router(app.clone(), Arc::clone(&sessions), close.clone());
@@ -82,16 +78,21 @@ impl Server {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT, or for a listener to fail.
-    pub(crate) async fn until_stopped(&mut self) -> anyhow::Result<Stop> {
+    /// Waits for SIGTERM or SIGINT; an error when a listener fails, which ends the server.
+    pub(crate) async fn until_stopped(&mut self) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(Stop::Signal),
-            _ = interrupt.recv() => Ok(Stop::Signal),
-            _ = &mut self.outer => Ok(Stop::Listener),
-            _ = &mut self.inner => Ok(Stop::Listener),
-        }
+        let (name, ended) = tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            ended = &mut self.outer => ("server.listen", ended),
+            ended = &mut self.inner => ("server.inner_listen", ended),
+        };
+        ended
+            .map_err(anyhow::Error::from)
+            .and_then(|served| Ok(served?))
+            .with_context(|| format!("the listener of {name} failed"))?;
+        anyhow::bail!("the listener of {name} ended")
     }
 
     /// Goes down: no new runs, those alive finish (or are stopped after `drain_for`), their

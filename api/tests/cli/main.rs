@@ -11,7 +11,10 @@
 mod config;
 mod exec;
 mod help;
+mod keys;
+mod mcp;
 mod sh;
+mod tool;
 
 use std::io::Write as _;
 use std::path::Path;
