@@ -1,10 +1,13 @@
 //! One session over standard input and output, or any other pair of streams.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rmcp::ServiceExt;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::server::Bridge;
@@ -12,6 +15,10 @@ use crate::session::Session;
 
 /// The longest message, bytes. A longer one ends the connection.
 const MESSAGE_MAX: usize = 32 << 20;
+
+/// After the end of a client's input, its calls may go on for so long: enough for the
+/// answers of requests that came through a pipe, too little for a client that has died.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +49,15 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(MESSAGE_MAX);
     let closed = CancellationToken::new();
     // However this ends, no call outlives the connection.
     let _closes = closed.clone().drop_guard();
+    let input = Watched {
+        inner: input,
+        closed: closed.clone(),
+        told: false,
+    };
+    let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(MESSAGE_MAX);
     let running = match Bridge::fixed(session, closed).serve(transport).await {
         Ok(running) => running,
         // A client that leaves before it says anything is no fault of anyone.
@@ -57,4 +69,32 @@ where
         .await
         .map(|_| ())
         .map_err(|error| ServeError::Task(error.to_string()))
+}
+
+/// Input whose end is noticed while calls still run.
+struct Watched<R> {
+    inner: R,
+    closed: CancellationToken,
+    told: bool,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut self.inner).poll_read(context, buffer));
+        let ended = read.is_err() || buffer.filled().len() == before && buffer.remaining() > 0;
+        if ended && !self.told {
+            self.told = true;
+            let closed = self.closed.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(GRACE).await;
+                closed.cancel();
+            });
+        }
+        Poll::Ready(read)
+    }
 }

@@ -314,7 +314,7 @@ async fn a_client_that_vanishes_takes_its_processes_with_it() {
         let start = Instant::now();
         while world.session.sandbox().usage().memory == 0 {
             assert!(
-                start.elapsed() < Duration::from_secs(5),
+                start.elapsed() < Duration::from_secs(240),
                 "the command of request {n} runs"
             );
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 struct Property<'a> {
     name: &'a str,
+    description: &'a str,
     schema: &'a Value,
     required: bool,
 }
@@ -16,7 +17,13 @@ fn properties(manifest: &Value) -> Vec<Property<'_>> {
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(name, schema)| Property { name, schema, required: required.contains(&name.as_str()) })
+        .map(|(name, schema)| Property {
+            name,
+            description: schema["description"].as_str().unwrap_or_default(),
+            // What may be left out is itself or null.
+            schema: schema.pointer("/anyOf/0").unwrap_or(schema),
+            required: required.contains(&name.as_str()),
+        })
         .collect()
 }
 
@@ -97,7 +104,7 @@ pub(crate) fn help(manifest: &str) -> String {
         let flag = property.name.replace('_', "-");
         let value = if kind(&property) == "boolean" { String::new() } else { format!(" <{}>", kind(&property)) };
         usage.push_str(&if property.required { format!(" --{flag}{value}") } else { format!(" [--{flag}{value}]") });
-        lines.push_str(&format!("\n  --{flag}{value}\n      {}", text(&property.schema["description"])));
+        lines.push_str(&format!("\n  --{flag}{value}\n      {}", property.description));
     }
     format!("{}\n\n{usage}\n{lines}\n\nWithout arguments, the input is read as JSON from standard input.", text(&manifest["description"]))
 }
@@ -112,7 +119,7 @@ mod tests {
         let manifest = json!({"name": "t", "description": "d", "input_schema": {
             "properties": {
                 "path": {"type": "string"}, "rows": {"type": "integer"}, "quiet": {"type": "boolean"},
-                "max_size": {"type": "number"}, "tag": {"type": "array", "items": {"type": "string"}}
+                "max_size": {"anyOf": [{"type": "number"}, {"type": "null"}]}, "tag": {"type": "array", "items": {"type": "string"}}
             },
             "required": ["path"]
         }})

@@ -40,7 +40,8 @@ plain! {
 }
 
 impl<T: Schema> Schema for Option<T> {
-    const SCHEMA: &'static [Piece] = T::SCHEMA;
+    const SCHEMA: &'static [Piece] =
+        &[Piece::Text("\"anyOf\":[{"), Piece::Sub(T::SCHEMA), Piece::Text("},{\"type\":\"null\"}]")];
     const OPTIONAL: bool = true;
 }
 
