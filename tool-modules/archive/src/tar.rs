@@ -344,11 +344,12 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                         complain(
                             "tar",
                             format!(
-                                "{}: Cannot open: {}",
+                                "{}: Cannot stat: {}",
                                 String::from_utf8_lossy(&value),
                                 hardshell_cli::errno_text(&error)
                             ),
                         );
+                        complain("tar", "Error is not recoverable: exiting now");
                         return 2;
                     }
                 },
@@ -373,7 +374,9 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                         "xz" => Some(Format::Xz),
                         "zstd" => Some(Format::Zstd),
                         _ => {
-                            return fail(&format!("compression program {program} is not supported"));
+                            return fail(&format!(
+                                "compression program {program} is not supported"
+                            ));
                         }
                     };
                 }

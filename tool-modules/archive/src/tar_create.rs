@@ -209,7 +209,11 @@ impl Writer<'_> {
             let line = if self.s.verbose > 1 {
                 crate::tar_extract::long_line(&stored, &meta, &real)
             } else {
-                stored.clone()
+                let mut given = name.to_vec();
+                if is_dir && given.last() != Some(&b'/') {
+                    given.push(b'/');
+                }
+                given
             };
             let line = [line.as_slice(), b"\n"].concat();
             let _ = if self.to_stdout {
@@ -236,6 +240,35 @@ impl Writer<'_> {
                 self.add(folder, &join(name, &child), depth + 1);
             }
         }
+    }
+
+    /// Appends an entry with its names as they are: a leading `./` stays, and a
+    /// leading slash where it was asked for.
+    fn entry(
+        &mut self,
+        mut header: tar::Header,
+        name: &[u8],
+        link: Option<&[u8]>,
+        data: impl Read,
+    ) -> io::Result<()> {
+        for (text, kind) in [(link, b'K'), (Some(name), b'L')] {
+            let Some(text) = text.filter(|t| t.len() > 100) else {
+                continue;
+            };
+            let mut long = tar::Header::new_gnu();
+            put(&mut long, b"././@LongLink", None);
+            long.set_mode(0o644);
+            long.set_uid(0);
+            long.set_gid(0);
+            long.set_mtime(0);
+            long.set_size(text.len() as u64 + 1);
+            long.set_entry_type(tar::EntryType::new(kind));
+            long.set_cksum();
+            self.builder.append(&long, text.chain(&b"\0"[..]))?;
+        }
+        put(&mut header, name, link);
+        header.set_cksum();
+        self.builder.append(&header, data)
     }
 
     fn write(&mut self, real: &[u8], stored: &[u8], meta: &Stat) -> io::Result<()> {
@@ -268,22 +301,24 @@ impl Writer<'_> {
         match meta.kind() {
             b'd' => {
                 header.set_entry_type(tar::EntryType::Directory);
-                self.builder
-                    .append_data(&mut header, path(stored), io::empty())
+                self.entry(header, stored, None, io::empty())
             }
             b'l' => {
                 header.set_entry_type(tar::EntryType::Symlink);
                 let target = fs::read_link(path(real))?;
-                self.builder.append_link(&mut header, path(stored), target)
+                self.entry(
+                    header,
+                    stored,
+                    Some(&hardshell_cli::into_bytes(target.into_os_string())),
+                    io::empty(),
+                )
             }
             b'f' => {
                 if meta.nlink > 1 {
                     if let Some(first) = self.links.get(&(meta.dev, meta.ino)) {
                         header.set_entry_type(tar::EntryType::Link);
                         let first = first.clone();
-                        return self
-                            .builder
-                            .append_link(&mut header, path(stored), path(&first));
+                        return self.entry(header, stored, Some(&first), io::empty());
                     }
                     self.links.insert((meta.dev, meta.ino), stored.to_vec());
                 }
@@ -291,7 +326,7 @@ impl Writer<'_> {
                 let file = File::open(path(real))?;
                 // A file that shrinks meanwhile is filled up with zeros.
                 let reader = file.take(meta.size).chain(io::repeat(0)).take(meta.size);
-                self.builder.append_data(&mut header, path(stored), reader)
+                self.entry(header, stored, None, reader)
             }
             _ => {
                 complain(
@@ -304,5 +339,21 @@ impl Writer<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Puts names into a header, cut to what fits.
+fn put(header: &mut tar::Header, name: &[u8], link: Option<&[u8]>) {
+    let Some(gnu) = header.as_gnu_mut() else {
+        return;
+    };
+    let fill = |slot: &mut [u8; 100], text: &[u8]| {
+        let length = text.len().min(slot.len());
+        slot.fill(0);
+        slot[..length].copy_from_slice(&text[..length]);
+    };
+    fill(&mut gnu.name, name);
+    if let Some(link) = link {
+        fill(&mut gnu.linkname, link);
     }
 }

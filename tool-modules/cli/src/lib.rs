@@ -36,6 +36,7 @@ pub fn args() -> Vec<Vec<u8>> {
 pub fn command_name(args: &[Vec<u8>], default: &str) -> String {
     let first = args.first().map_or(default.as_bytes(), Vec::as_slice);
     let base = first.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    let base = base.strip_suffix(b".wasm").unwrap_or(base);
     if base.is_empty() {
         return default.to_owned();
     }

@@ -105,6 +105,8 @@ fn own_name(id: u32) -> String {
     }
     match std::env::var("USER") {
         Ok(name) if !name.is_empty() => name,
+        // The kernel's one user.
+        _ if id == 1000 => "agent".to_owned(),
         _ => id.to_string(),
     }
 }

@@ -205,6 +205,9 @@ fn listing(entry: &Entry, meta: &Stat) -> Vec<u8> {
 /// Folder of a file and its name there, for `-execdir`.
 fn place(entry: &Entry) -> (Vec<u8>, Vec<u8>) {
     let name = entry.name();
+    if name == b"/" {
+        return (b"/".to_vec(), b"/".to_vec());
+    }
     let mut file = b"./".to_vec();
     file.extend_from_slice(name);
     match entry.path.iter().rposition(|b| *b == b'/') {

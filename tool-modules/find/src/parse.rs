@@ -37,6 +37,7 @@ struct Parser {
     depth: usize,
     has_delete: bool,
     has_prune: bool,
+    last_operator: Vec<u8>,
 }
 
 pub const HELP: &str = "\
@@ -126,6 +127,7 @@ pub fn parse(args: Vec<Vec<u8>>) -> Result<Option<Command>, String> {
         depth: 0,
         has_delete: false,
         has_prune: false,
+        last_operator: Vec::new(),
     };
     let mut expr = if parser.words.peek().is_some() {
         parser.list()?
@@ -173,7 +175,7 @@ impl Parser {
             .peek()
             .is_some_and(|w| words.contains(&w.as_slice()));
         if found {
-            self.words.next();
+            self.last_operator = self.words.next().unwrap_or_default();
         }
         found
     }
@@ -228,10 +230,12 @@ impl Parser {
 
     fn unary(&mut self) -> Outcome<Expr> {
         let Some(word) = self.words.next() else {
-            return Err("expected an expression after an operator".to_owned());
+            let last = String::from_utf8_lossy(&self.last_operator).into_owned();
+            return Err(format!("expected an expression after '{last}'"));
         };
         match word.as_slice() {
             b"!" | b"-not" => {
+                self.last_operator.clone_from(&word);
                 self.depth += 1;
                 if self.depth > 200 {
                     return Err("the expression is nested too deeply".to_owned());
@@ -502,11 +506,17 @@ impl Parser {
                     Some((b'G', rest)) => (rest, 1 << 30),
                     _ => (text.as_slice(), 512),
                 };
-                let number = number(digits).ok_or_else(|| {
-                    format!(
+                let number = number(digits).ok_or_else(|| match text.last() {
+                    Some(last)
+                        if last.is_ascii_alphabetic()
+                            && number(&text[..text.len() - 1]).is_some() =>
+                    {
+                        format!("invalid -size type `{}'", char::from(*last))
+                    }
+                    _ => format!(
                         "Invalid argument `{}' to -size",
                         String::from_utf8_lossy(&text)
-                    )
+                    ),
                 })?;
                 Expr::Size { number, unit }
             }

@@ -167,6 +167,7 @@ fn value(entry: &Entry, letter: u8, time: u8) -> Vec<u8> {
     match letter {
         b'p' => entry.path.clone(),
         b'f' => entry.name().to_vec(),
+        b'h' if entry.path == b"/" => Vec::new(),
         b'h' => {
             let trimmed = entry.path.strip_suffix(b"/").unwrap_or(&entry.path);
             match trimmed.iter().rposition(|b| *b == b'/') {

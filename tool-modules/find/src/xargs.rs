@@ -114,10 +114,19 @@ fn parse(args: Vec<Vec<u8>>) -> Result<(Settings, Vec<Vec<u8>>), i32> {
             'e' => s.end = value,
             'I' => (s.replace, s.args, s.lines) = (value, 0, 0),
             'i' => s.replace = Some(value.unwrap_or_else(|| b"{}".to_vec())),
-            'L' => (s.lines, s.args, s.replace) = (number('L', value, 1)?, 0, None),
-            'l' => s.lines = number('l', Some(value.unwrap_or_else(|| b"1".to_vec())), 1)?,
+            'L' => {
+                s.lines = number('L', value, 1)?;
+                exclusive(s.args > 0, "--max-args", "-L");
+                (s.args, s.replace) = (0, None);
+            }
+            'l' => {
+                s.lines = number('l', Some(value.unwrap_or_else(|| b"1".to_vec())), 1)?;
+                exclusive(s.args > 0, "--max-args", "-L");
+                (s.args, s.replace) = (0, None);
+            }
             'n' => {
                 s.args = number('n', value, 1)?;
+                exclusive(s.lines > 0, "--max-lines", "--max-args/-n");
                 s.lines = 0;
                 if s.args > 1 || s.replace.is_none() {
                     s.replace = None;
@@ -151,10 +160,43 @@ fn parse(args: Vec<Vec<u8>>) -> Result<(Settings, Vec<Vec<u8>>), i32> {
     Ok((s, command))
 }
 
+/// Says that an option takes the place of an earlier one.
+fn exclusive(set: bool, old: &str, new: &str) {
+    if set {
+        complain(
+            "xargs",
+            format!(
+                "warning: options {old} and {new} are mutually exclusive, ignoring previous {old} value"
+            ),
+        );
+    }
+}
+
+/// A word as a shell would need it.
+fn shell_quoted(word: &[u8]) -> Vec<u8> {
+    let safe = |b: &u8| b.is_ascii_alphanumeric() || b"%+,-./:=@_^".contains(b) || *b >= 0x80;
+    if !word.is_empty() && word.iter().all(safe) {
+        return word.to_vec();
+    }
+    let mut out = vec![b'\''];
+    for byte in word {
+        match byte {
+            b'\'' => out.extend_from_slice(b"'\\''"),
+            b'\t' => out.extend_from_slice(b"'$'\\t''"),
+            b'\n' => out.extend_from_slice(b"'$'\\n''"),
+            b'\r' => out.extend_from_slice(b"'$'\\r''"),
+            0..0x20 | 0x7f => out.extend_from_slice(format!("'$'\\{byte:03o}''").as_bytes()),
+            other => out.push(*other),
+        }
+    }
+    out.push(b'\'');
+    out
+}
+
 fn number(letter: char, value: Option<Vec<u8>>, least: usize) -> Result<usize, i32> {
     let text = value.unwrap_or_default();
     let shown = String::from_utf8_lossy(&text).into_owned();
-    match shown.parse::<usize>() {
+    match shown.trim_start().trim_start_matches('+').parse::<usize>() {
         Ok(n) if n >= least => Ok(n),
         Ok(_) => {
             complain(
@@ -188,9 +230,11 @@ fn delimiter(text: &[u8]) -> Result<u8, i32> {
         _ => {
             let shown = String::from_utf8_lossy(text).into_owned();
             let value = match text.strip_prefix(b"\\x") {
-                Some(_) => u8::from_str_radix(&shown[2..], 16).ok(),
-                None if shown.starts_with("\\0") => u8::from_str_radix(&shown[2..], 8).ok(),
-                None => None,
+                Some(digits) => number_like_c(digits, 16),
+                None => text
+                    .strip_prefix(b"\\")
+                    .filter(|d| d.first().is_some_and(u8::is_ascii_digit))
+                    .and_then(|d| number_like_c(d, 8)),
             };
             value.ok_or_else(|| {
                 complain("xargs", format!("Invalid input delimiter specification {shown}: the delimiter must be either a single character or an escape sequence starting with \\."));
@@ -198,6 +242,22 @@ fn delimiter(text: &[u8]) -> Result<u8, i32> {
             })
         }
     }
+}
+
+/// A number as C's strtoul reads it: blanks, a sign and `0x` may come first, and
+/// no digits at all are zero.
+fn number_like_c(text: &[u8], base: u32) -> Option<u8> {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let digits = text.trim_start().trim_start_matches(['+', '-']);
+    let digits = if base == 16 {
+        digits.trim_start_matches("0x")
+    } else {
+        digits
+    };
+    if digits.is_empty() {
+        return Some(0);
+    }
+    u8::from_str_radix(digits, base).ok()
 }
 
 /// An item and whether it ends its line.
@@ -218,6 +278,7 @@ struct Runner {
     status: i32,
     ran: bool,
     stop: bool,
+    warned_nul: bool,
 }
 
 impl Runner {
@@ -235,6 +296,7 @@ impl Runner {
             status: 0,
             ran: false,
             stop: false,
+            warned_nul: false,
         }
     }
 
@@ -242,6 +304,13 @@ impl Runner {
         let name = self.settings.file.clone().unwrap_or_else(|| b"-".to_vec());
         let mut input = match open_input(&name) {
             Ok(input) => input,
+            Err(error) if errno_text(&error) == "Is a directory" => {
+                // Nothing can be read from it.
+                match open_input(b"/dev/null") {
+                    Ok(input) => input,
+                    Err(_) => return 1,
+                }
+            }
             Err(error) => {
                 let shown = String::from_utf8_lossy(&name).into_owned();
                 complain(
@@ -323,6 +392,7 @@ impl Runner {
                 if escaped {
                     item.push(byte);
                     (escaped, in_item) = (false, true);
+                    last_blank = byte == b' ' || byte == b'\t';
                     continue;
                 }
                 if let Some(mark) = quote {
@@ -334,6 +404,12 @@ impl Runner {
                         item.push(byte);
                     }
                     continue;
+                }
+                if byte == 0 && !std::mem::replace(&mut self.warned_nul, true) {
+                    complain(
+                        "xargs",
+                        "WARNING: a NUL character occurred in the input.  It cannot be passed through in the argument list.  Did you mean to use the --null option?",
+                    );
                 }
                 match byte {
                     b'\'' | b'"' => (quote, in_item) = (Some(byte), true),
@@ -372,11 +448,14 @@ impl Runner {
                 last_blank = byte == b' ' || byte == b'\t';
             }
         }
-        if let Some(mark) = quote {
+        // An empty word at the very end does not count, nor does the end mark.
+        if let Some(mark) = quote
+            && !item.is_empty()
+        {
             return Err(unmatched(mark));
         }
-        if in_item {
-            self.accept(item)?;
+        if in_item && !item.is_empty() {
+            self.token(Token::Item(item))?;
             self.token(Token::LineEnd)?;
         } else if line_has_item {
             self.token(Token::LineEnd)?;
@@ -398,7 +477,10 @@ impl Runner {
             return Ok(());
         }
         match token {
-            Token::Item(item) => {
+            Token::Item(mut item) => {
+                if let Some(at) = item.iter().position(|b| *b == 0) {
+                    item.truncate(at);
+                }
                 if let Some(mark) = &self.settings.replace {
                     let argv = self
                         .command
@@ -449,7 +531,11 @@ impl Runner {
     fn start(&mut self, argv: Vec<Vec<u8>>) {
         self.ran = true;
         if self.settings.verbose {
-            let mut line = argv.join(&b' ');
+            let mut line = argv
+                .iter()
+                .map(|w| shell_quoted(w))
+                .collect::<Vec<_>>()
+                .join(&b' ');
             if self.settings.interactive {
                 line.extend_from_slice(b"?...");
                 let _ = std::io::Write::write_all(&mut std::io::stderr(), &line);

@@ -268,9 +268,10 @@ fn field(letter: u8, file: &[u8], meta: &Stat) -> Vec<u8> {
         b'm' => "/".to_owned(),
         b'n' => return file.to_vec(),
         b'N' => {
-            let mut out = b"'".to_vec();
+            let mark = if file.contains(&b'\'') { b'"' } else { b'\'' };
+            let mut out = vec![mark];
             out.extend_from_slice(file);
-            out.push(b'\'');
+            out.push(mark);
             if meta.kind() == b'l'
                 && let Ok(target) = std::fs::read_link(path(file))
             {
