@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn faults_are_named() {
-        let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["path"], "additionalProperties": false});
+        let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}, "path": {}}, "required": ["path"], "additionalProperties": false});
         let validator = match compile(&schema) {
             Ok(validator) => validator,
             Err(error) => return assert_eq!(error, ""),

@@ -212,7 +212,7 @@ mod tests {
 
     /// `(module (import "env" "f" (func)) (import "m" "mem" (memory 1)))`
     const MODULE: &[u8] =
-        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x13\x02\x03env\x01f\0\0\x01m\x03mem\x02\0\x01";
+        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x12\x02\x03env\x01f\0\0\x01m\x03mem\x02\0\x01";
 
     #[test]
     fn imports_are_listed() {
