@@ -14,7 +14,6 @@ static UTILITIES: &[(&str, Main)] = &[
     ("base64", uu_base64::uumain),
     ("basename", uu_basename::uumain),
     ("basenc", uu_basenc::uumain),
-    ("cat", uu_cat::uumain),
     ("cksum", uu_cksum::uumain),
     ("comm", uu_comm::uumain),
     ("cp", uu_cp::uumain),

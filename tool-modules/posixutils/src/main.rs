@@ -1,6 +1,7 @@
 //! The small commands that the core utilities leave out, in one multi-call
 //! module: the base name of `argv[0]` says which.
 
+mod cat;
 mod chmod;
 mod column;
 mod df;
@@ -26,6 +27,7 @@ type Main = fn(&str, Vec<Vec<u8>>) -> i32;
 
 fn find(name: &str) -> Option<Main> {
     Some(match name {
+        "cat" => cat::run,
         "env" => env::env,
         "nice" => env::nice,
         "nohup" | "setsid" => env::nohup,
