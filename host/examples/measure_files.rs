@@ -1,5 +1,5 @@
 //! Prints what files cost a guest and the same program natively:
-//! `cargo run -p hardshell-host --example measure_files -- NATIVE-BENCH-GUEST`.
+//! `cargo run -p hardshell-host --example measure_files -- NATIVE-BENCH-GUEST [WORK]`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,6 +20,7 @@ fn main() {
     let native = std::env::args()
         .nth(1)
         .expect("the path of the native bench-guest");
+    let only = std::env::args().nth(2);
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target");
     let cache_dir = Some(target.join("test-aot"));
     let engine = Engine::new(EngineConfig {
@@ -59,11 +60,14 @@ fn main() {
         &["write-file", "written", "100"],
         &["read-file", "large"],
     ] {
+        if only.as_ref().is_some_and(|only| only != work[0]) {
+            continue;
+        }
         let (mut ours, mut theirs) = (Duration::MAX, Duration::MAX);
         let argv: Vec<&str> = std::iter::once("bench-guest")
             .chain(work.iter().copied())
             .collect();
-        for _ in 0..40 {
+        for _ in 0..if only.is_some() { 400 } else { 40 } {
             let start = Instant::now();
             let report = runtime
                 .block_on(sandbox.run(CallSpec::new(argv.iter().copied())))

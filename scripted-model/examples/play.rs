@@ -8,7 +8,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", model.base_url());
     std::io::stdin().read_line(&mut String::new())?;
     for request in model.requests() {
-        println!("{} {} turn {:?} {}", request.method, request.path, request.turn, request.body);
+        println!(
+            "{} {} turn {:?} {}",
+            request.method, request.path, request.turn, request.body
+        );
     }
     Ok(())
 }

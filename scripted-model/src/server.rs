@@ -360,11 +360,11 @@ fn send(
                         return Some((Ok(bytes), steps));
                     }
                     Step::Cut => {
-                    // Lets what was sent before leave the buffer: an error drops it.
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                    return Some((Err(io::Error::other("cut by the script")), steps));
-                }
-                Step::Silence(Some(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                        // Lets what was sent before leave the buffer: an error drops it.
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        return Some((Err(io::Error::other("cut by the script")), steps));
+                    }
+                    Step::Silence(Some(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
                     Step::Silence(None) => futures::future::pending::<()>().await,
                 }
             }

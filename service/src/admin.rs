@@ -21,7 +21,8 @@ impl KeyAdmin {
     /// When the database cannot be reached.
     pub async fn open(config: &ServiceConfig) -> Result<Self> {
         crate::sync::dir::make_private(&config.data_dir).map_err(|cause| {
-            ServiceError::new(crate::ErrorKind::Config, "The data folder cannot be used.").because(cause)
+            ServiceError::new(crate::ErrorKind::Config, "The data folder cannot be used.")
+                .because(cause)
         })?;
         let store = Store::connect(config).await?;
         if config.database.migrate {
@@ -35,12 +36,23 @@ impl KeyAdmin {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn create(&self, tenant: &TenantId, scopes: &[Scope]) -> Result<(KeyId, SecretString)> {
+    pub async fn create(
+        &self,
+        tenant: &TenantId,
+        scopes: &[Scope],
+    ) -> Result<(KeyId, SecretString)> {
         self.store.ensure_tenant(tenant).await?;
         let id = KeyId::generate();
         let key = keys::random(keys::API_KEY).map_err(ServiceError::internal)?;
-        let (hash, shown) = (keys::hash(key.expose_secret()), keys::shown(key.expose_secret()));
-        if self.store.insert_key(&id, tenant, &hash, &shown, scopes, false).await? {
+        let (hash, shown) = (
+            keys::hash(key.expose_secret()),
+            keys::shown(key.expose_secret()),
+        );
+        if self
+            .store
+            .insert_key(&id, tenant, &hash, &shown, scopes, false)
+            .await?
+        {
             return Ok((id, key));
         }
         Err(ServiceError::internal("a key was not written down"))

@@ -111,7 +111,12 @@ pub struct ServiceError {
 impl ServiceError {
     /// An error with a sentence that a client may read.
     pub fn new(kind: ErrorKind, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, public: public.into(), retry_after: None, cause: None }
+        Self {
+            kind,
+            public: public.into(),
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// A failure of ours: the client learns only that it happened.
@@ -181,7 +186,9 @@ impl fmt::Display for ServiceError {
 
 impl std::error::Error for ServiceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|c| c.as_ref() as &(dyn std::error::Error + 'static))
+        self.cause
+            .as_ref()
+            .map(|c| c.as_ref() as &(dyn std::error::Error + 'static))
     }
 }
 

@@ -143,7 +143,11 @@ mod tests {
         for (text, ok) in cases {
             assert_eq!(ConversationId::parse(*text).is_ok(), *ok, "{text:?}");
             let json = serde_json::to_string(text).unwrap_or_default();
-            assert_eq!(serde_json::from_str::<TenantId>(&json).is_ok(), *ok, "{text:?}");
+            assert_eq!(
+                serde_json::from_str::<TenantId>(&json).is_ok(),
+                *ok,
+                "{text:?}"
+            );
         }
         assert!(ConversationId::parse(ConversationId::generate().as_str()).is_ok());
     }

@@ -12,7 +12,10 @@ pub(crate) const API_KEY: &str = "hsk_";
 pub(crate) fn random(prefix: &str) -> Result<SecretString, getrandom::Error> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes)?;
-    Ok(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
+    Ok(SecretString::from(format!(
+        "{prefix}{}",
+        URL_SAFE_NO_PAD.encode(bytes)
+    )))
 }
 
 /// What is kept of a token.
@@ -41,6 +44,9 @@ mod tests {
         assert_ne!(a.expose_secret(), b.expose_secret());
         assert_eq!(a.expose_secret().len(), 4 + 43);
         assert_eq!(shown(a.expose_secret()).len(), 10);
-        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hash("abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
     }
 }

@@ -26,5 +26,5 @@ pub use config::ServiceConfig;
 pub use error::{ErrorKind, Result, ServiceError};
 pub use ids::{ConversationId, ExecutionId, IdempotencyKey, InvalidId, KeyId, TenantId};
 pub use run::Run;
-pub use service::{EventStream, FileContent, FirstKey, FileUpload, Service};
+pub use service::{EventStream, FileContent, FileUpload, FirstKey, Service};
 pub use types::*;

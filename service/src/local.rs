@@ -31,8 +31,11 @@ pub(crate) fn lock(data_dir: &Path) -> Result<File> {
     )
     .map_err(|error| disk(error.into()))?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-        ServiceError::new(ErrorKind::Config, "The data folder is in use by another server.")
-            .because(io::Error::from(error))
+        ServiceError::new(
+            ErrorKind::Config,
+            "The data folder is in use by another server.",
+        )
+        .because(io::Error::from(error))
     })?;
     Ok(File::from(file))
 }
@@ -88,7 +91,10 @@ impl ScratchFolders {
 
     pub(crate) fn make(&self, name: &str) -> Result<ScratchFolder> {
         dir::make_dir(&self.folder, name.as_bytes()).map_err(disk)?;
-        Ok(ScratchFolder { folder: Arc::clone(&self.folder), name: name.to_owned() })
+        Ok(ScratchFolder {
+            folder: Arc::clone(&self.folder),
+            name: name.to_owned(),
+        })
     }
 }
 
@@ -123,7 +129,11 @@ pub(crate) struct UserSlot {
 impl Users {
     pub(crate) fn new(base: u32, most: u32) -> Self {
         let root = rustix::process::geteuid().is_root();
-        Self { base: root.then_some(base), most, taken: Arc::default() }
+        Self {
+            base: root.then_some(base),
+            most,
+            taken: Arc::default(),
+        }
     }
 
     /// Whether children have users of their own.
@@ -134,12 +144,20 @@ impl Users {
     pub(crate) fn take(&self) -> Result<UserSlot> {
         let mut taken = self.taken.lock();
         let Some(base) = self.base else {
-            return Ok(UserSlot { id: None, taken: Arc::clone(&self.taken) });
+            return Ok(UserSlot {
+                id: None,
+                taken: Arc::clone(&self.taken),
+            });
         };
-        let free = (0..self.most).map(|at| base.saturating_add(at)).find(|id| !taken.contains(id));
+        let free = (0..self.most)
+            .map(|at| base.saturating_add(at))
+            .find(|id| !taken.contains(id));
         let id = free.ok_or_else(|| ServiceError::internal("no user is free for another agent"))?;
         taken.insert(id);
-        Ok(UserSlot { id: Some(id), taken: Arc::clone(&self.taken) })
+        Ok(UserSlot {
+            id: Some(id),
+            taken: Arc::clone(&self.taken),
+        })
     }
 }
 
@@ -160,7 +178,11 @@ impl Drop for UserSlot {
 /// The folder of the children's own folders. Children with users of their own
 /// cannot pass through the data folder, which is closed: theirs is below `/tmp`
 /// unless one is configured.
-pub(crate) fn agent_dir(config: &ServiceConfig, replica: &str, separate: bool) -> Result<(Arc<OwnedFd>, PathBuf)> {
+pub(crate) fn agent_dir(
+    config: &ServiceConfig,
+    replica: &str,
+    separate: bool,
+) -> Result<(Arc<OwnedFd>, PathBuf)> {
     let path = match (&config.agent.run_dir, separate) {
         (Some(path), _) => path.clone(),
         (None, false) => config.data_dir.join("agent"),
@@ -171,13 +193,21 @@ pub(crate) fn agent_dir(config: &ServiceConfig, replica: &str, separate: bool) -
         let folder = dir::open_ambient(&path)?;
         let stat = rustix::fs::fstat(&folder)?;
         if stat.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::other("the folder for agents belongs to another user"));
+            return Err(io::Error::other(
+                "the folder for agents belongs to another user",
+            ));
         }
-        rustix::fs::fchmod(&folder, Mode::from_raw_mode(if separate { 0o711 } else { 0o700 }))?;
+        rustix::fs::fchmod(
+            &folder,
+            Mode::from_raw_mode(if separate { 0o711 } else { 0o700 }),
+        )?;
         for name in dir::names(&folder)? {
             dir::remove_tree(&folder, &name)?;
         }
-        #[allow(clippy::disallowed_methods, reason = "an operator's path, not a tenant's")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "an operator's path, not a tenant's"
+        )]
         let path = std::fs::canonicalize(&path)?;
         Ok((folder, path))
     };

@@ -74,7 +74,11 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(budget: u64) -> Self {
-        Self { usage: Mutex::new(Usage::default()), budget, over: AtomicBool::new(false) }
+        Self {
+            usage: Mutex::new(Usage::default()),
+            budget,
+            over: AtomicBool::new(false),
+        }
     }
 
     /// Adds what a request came to.
@@ -153,12 +157,22 @@ impl Runs {
         if state.alive.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
             return Err("The server runs as many runs as it may.");
         }
-        let of_tenant = state.alive.values().filter(|alive| alive.tenant == *tenant).count();
+        let of_tenant = state
+            .alive
+            .values()
+            .filter(|alive| alive.tenant == *tenant)
+            .count();
         if of_tenant >= usize::try_from(most_of_tenant).unwrap_or(usize::MAX) {
             return Err("The tenant has as many runs at once as it may.");
         }
         let cancel = CancellationToken::new();
-        state.alive.insert(id.clone(), Alive { cancel: cancel.clone(), tenant: tenant.clone() });
+        state.alive.insert(
+            id.clone(),
+            Alive {
+                cancel: cancel.clone(),
+                tenant: tenant.clone(),
+            },
+        );
         Ok(cancel)
     }
 
@@ -193,15 +207,23 @@ impl Runs {
     /// Opens the doors of a run.
     pub(crate) fn open(&self, tokens: &Tokens, run: &Arc<Run>) {
         let mut state = self.state.write();
-        state.by_tool.insert(keys::hash(tokens.tool.expose_secret()), Arc::clone(run));
-        state.by_gateway.insert(keys::hash(tokens.gateway.expose_secret()), Arc::clone(run));
+        state
+            .by_tool
+            .insert(keys::hash(tokens.tool.expose_secret()), Arc::clone(run));
+        state
+            .by_gateway
+            .insert(keys::hash(tokens.gateway.expose_secret()), Arc::clone(run));
     }
 
     /// Closes them.
     pub(crate) fn close(&self, tokens: &Tokens) {
         let mut state = self.state.write();
-        let run = state.by_tool.remove(&keys::hash(tokens.tool.expose_secret()));
-        state.by_gateway.remove(&keys::hash(tokens.gateway.expose_secret()));
+        let run = state
+            .by_tool
+            .remove(&keys::hash(tokens.tool.expose_secret()));
+        state
+            .by_gateway
+            .remove(&keys::hash(tokens.gateway.expose_secret()));
         drop(state);
         if let Some(run) = run {
             run.closed.cancel();
@@ -214,6 +236,10 @@ impl Runs {
     }
 
     pub(crate) fn by_gateway(&self, secret: &str) -> Option<Arc<Run>> {
-        self.state.read().by_gateway.get(&keys::hash(secret)).cloned()
+        self.state
+            .read()
+            .by_gateway
+            .get(&keys::hash(secret))
+            .cloned()
     }
 }

@@ -191,10 +191,21 @@ impl Service {
         Ok(())
     }
 
-    async fn make_key(&self, tenant: &TenantId, scopes: &[Scope], first: bool) -> Result<Option<SecretString>> {
+    async fn make_key(
+        &self,
+        tenant: &TenantId,
+        scopes: &[Scope],
+        first: bool,
+    ) -> Result<Option<SecretString>> {
         let key = keys::random(keys::API_KEY).map_err(ServiceError::internal)?;
-        let (hash, shown) = (keys::hash(key.expose_secret()), keys::shown(key.expose_secret()));
-        let made = self.store.insert_key(&KeyId::generate(), tenant, &hash, &shown, scopes, first).await?;
+        let (hash, shown) = (
+            keys::hash(key.expose_secret()),
+            keys::shown(key.expose_secret()),
+        );
+        let made = self
+            .store
+            .insert_key(&KeyId::generate(), tenant, &hash, &shown, scopes, first)
+            .await?;
         Ok(made.then_some(key))
     }
 
@@ -208,7 +219,9 @@ impl Service {
                     () = closed.cancelled() => return,
                     () = tokio::time::sleep(every) => {}
                 }
-                let Some(service) = service.upgrade() else { return };
+                let Some(service) = service.upgrade() else {
+                    return;
+                };
                 if let Err(error) = exec::sweeper::sweep(&service, false).await {
                     tracing::warn!(%error, "the sweeper could not do its round");
                 }
@@ -222,11 +235,18 @@ impl Service {
                     () = closed.cancelled() => return,
                     () = tokio::time::sleep(CANCEL_LOOK) => {}
                 }
-                let Some(service) = service.upgrade() else { return };
+                let Some(service) = service.upgrade() else {
+                    return;
+                };
                 if service.runs.count() == 0 {
                     continue;
                 }
-                for id in service.store.cancelled(&service.replica).await.unwrap_or_default() {
+                for id in service
+                    .store
+                    .cancelled(&service.replica)
+                    .await
+                    .unwrap_or_default()
+                {
                     service.runs.cancel(&id);
                 }
             }
@@ -237,13 +257,18 @@ impl Service {
         if principal.may(scope) {
             return Ok(());
         }
-        Err(ServiceError::new(ErrorKind::Forbidden, "The key may not do this."))
+        Err(ServiceError::new(
+            ErrorKind::Forbidden,
+            "The key may not do this.",
+        ))
     }
 
     pub(crate) fn accepting(&self) -> Result<()> {
         if self.draining.is_cancelled() {
-            return Err(ServiceError::new(ErrorKind::Unavailable, "The server is going down.")
-                .retry_after(Duration::from_secs(5)));
+            return Err(
+                ServiceError::new(ErrorKind::Unavailable, "The server is going down.")
+                    .retry_after(Duration::from_secs(5)),
+            );
         }
         Ok(())
     }
@@ -282,13 +307,21 @@ impl Service {
     /// # Errors
     /// `unauthenticated` for anything that is no valid key.
     pub async fn authenticate(&self, key: &SecretString) -> Result<Principal> {
-        let refused = || ServiceError::new(ErrorKind::Unauthenticated, "The API key is missing or not valid.");
+        let refused = || {
+            ServiceError::new(
+                ErrorKind::Unauthenticated,
+                "The API key is missing or not valid.",
+            )
+        };
         let key = key.expose_secret();
         if !key.starts_with(keys::API_KEY) || key.len() > 256 {
             return Err(refused());
         }
         // Looked up by digest: how long that takes says nothing about the key.
-        self.store.principal(&keys::hash(key)).await?.ok_or_else(refused)
+        self.store
+            .principal(&keys::hash(key))
+            .await?
+            .ok_or_else(refused)
     }
 
     /// Says where this process serves `/run/…` and `/mcp` to its children:
@@ -312,7 +345,9 @@ impl Service {
 
     /// The tenant's skills, if there are any.
     pub(crate) fn skills(&self, tenant: &TenantId) -> Result<Option<OwnedFd>> {
-        let Some(folder) = &self.config.skills_dir else { return Ok(None) };
+        let Some(folder) = &self.config.skills_dir else {
+            return Ok(None);
+        };
         let failed = |cause: std::io::Error| {
             ServiceError::new(ErrorKind::Internal, "The skills cannot be read.").because(cause)
         };
@@ -349,17 +384,27 @@ impl Service {
         after: u64,
     ) -> Result<EventStream> {
         self.execution(principal, execution).await?;
-        Ok(exec::stream::events(Arc::clone(self), execution.clone(), after))
+        Ok(exec::stream::events(
+            Arc::clone(self),
+            execution.clone(),
+            after,
+        ))
     }
 
     /// Asks a run to end, wherever it is. One that has ended stays as it is.
     ///
     /// # Errors
     /// `not_found` when the caller has no such run.
-    pub async fn cancel(&self, principal: &Principal, execution: &ExecutionId) -> Result<ExecutionView> {
+    pub async fn cancel(
+        &self,
+        principal: &Principal,
+        execution: &ExecutionId,
+    ) -> Result<ExecutionView> {
         self.require(principal, Scope::Write)?;
         self.execution(principal, execution).await?;
-        self.store.request_cancel(&principal.tenant, execution).await?;
+        self.store
+            .request_cancel(&principal.tenant, execution)
+            .await?;
         self.runs.cancel(execution);
         self.execution(principal, execution).await
     }
@@ -368,9 +413,16 @@ impl Service {
     ///
     /// # Errors
     /// `not_found` when the caller has no such run.
-    pub async fn execution(&self, principal: &Principal, execution: &ExecutionId) -> Result<ExecutionView> {
+    pub async fn execution(
+        &self,
+        principal: &Principal,
+        execution: &ExecutionId,
+    ) -> Result<ExecutionView> {
         self.require(principal, Scope::Read)?;
-        let view = self.store.execution_view(&principal.tenant, execution).await?;
+        let view = self
+            .store
+            .execution_view(&principal.tenant, execution)
+            .await?;
         view.ok_or_else(|| ServiceError::not_found("execution"))
     }
 
@@ -388,7 +440,9 @@ impl Service {
         if let Some(id) = conversation {
             self.owned(principal, id).await?;
         }
-        self.store.execution_views(&principal.tenant, conversation, &page).await
+        self.store
+            .execution_views(&principal.tenant, conversation, &page)
+            .await
     }
 
     /// Makes a conversation.
@@ -401,11 +455,20 @@ impl Service {
         new: NewConversation,
     ) -> Result<ConversationView> {
         self.require(principal, Scope::Write)?;
-        if new.title.as_ref().is_some_and(|title| title.chars().count() > 200) {
-            return Err(ServiceError::new(ErrorKind::InvalidRequest, "The title has more than 200 characters."));
+        if new
+            .title
+            .as_ref()
+            .is_some_and(|title| title.chars().count() > 200)
+        {
+            return Err(ServiceError::new(
+                ErrorKind::InvalidRequest,
+                "The title has more than 200 characters.",
+            ));
         }
         let id = ConversationId::generate();
-        self.store.insert_conversation(&principal.tenant, &id, new.title.as_deref()).await?;
+        self.store
+            .insert_conversation(&principal.tenant, &id, new.title.as_deref())
+            .await?;
         self.conversation(principal, &id).await
     }
 
@@ -413,16 +476,26 @@ impl Service {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn conversations(&self, principal: &Principal, page: PageRequest) -> Result<Page<ConversationView>> {
+    pub async fn conversations(
+        &self,
+        principal: &Principal,
+        page: PageRequest,
+    ) -> Result<Page<ConversationView>> {
         self.require(principal, Scope::Read)?;
-        self.store.conversation_views(&principal.tenant, &page).await
+        self.store
+            .conversation_views(&principal.tenant, &page)
+            .await
     }
 
     /// A conversation.
     ///
     /// # Errors
     /// `not_found` when the caller has no such conversation.
-    pub async fn conversation(&self, principal: &Principal, id: &ConversationId) -> Result<ConversationView> {
+    pub async fn conversation(
+        &self,
+        principal: &Principal,
+        id: &ConversationId,
+    ) -> Result<ConversationView> {
         self.require(principal, Scope::Read)?;
         let view = self.store.conversation_view(&principal.tenant, id).await?;
         view.ok_or_else(|| ServiceError::not_found("conversation"))
@@ -430,7 +503,8 @@ impl Service {
 
     async fn owned(&self, principal: &Principal, id: &ConversationId) -> Result<()> {
         let row = self.store.conversation_row(&principal.tenant, id).await?;
-        row.map(|_| ()).ok_or_else(|| ServiceError::not_found("conversation"))
+        row.map(|_| ())
+            .ok_or_else(|| ServiceError::not_found("conversation"))
     }
 
     /// A conversation's messages, oldest first.
@@ -452,7 +526,11 @@ impl Service {
     ///
     /// # Errors
     /// `not_found`; `conversation_busy` while it runs.
-    pub async fn delete_conversation(&self, principal: &Principal, id: &ConversationId) -> Result<()> {
+    pub async fn delete_conversation(
+        &self,
+        principal: &Principal,
+        id: &ConversationId,
+    ) -> Result<()> {
         self.require(principal, Scope::Write)?;
         exec::files::delete_conversation(self, &principal.tenant, id).await
     }
@@ -471,7 +549,12 @@ impl Service {
     ///
     /// # Errors
     /// `not_found`; `invalid_request` for a path that is none.
-    pub async fn open_file(&self, principal: &Principal, id: &ConversationId, path: &str) -> Result<FileContent> {
+    pub async fn open_file(
+        &self,
+        principal: &Principal,
+        id: &ConversationId,
+        path: &str,
+    ) -> Result<FileContent> {
         self.require(principal, Scope::Read)?;
         self.owned(principal, id).await?;
         exec::files::open(self, &principal.tenant, id, path).await
@@ -497,7 +580,12 @@ impl Service {
     ///
     /// # Errors
     /// `not_found`; `conversation_busy` while it runs.
-    pub async fn delete_file(&self, principal: &Principal, id: &ConversationId, path: &str) -> Result<()> {
+    pub async fn delete_file(
+        &self,
+        principal: &Principal,
+        id: &ConversationId,
+        path: &str,
+    ) -> Result<()> {
         self.require(principal, Scope::Write)?;
         self.owned(principal, id).await?;
         exec::files::delete(self, &principal.tenant, id, path).await
@@ -513,8 +601,11 @@ impl Service {
     /// Writes a tool call to the audit log, in the background.
     pub fn record_tool_call(&self, run: &Run, call: ToolAudit) {
         let store = self.store.clone();
-        let (tenant, conversation, execution) =
-            (run.tenant.clone(), run.conversation.clone(), run.execution.clone());
+        let (tenant, conversation, execution) = (
+            run.tenant.clone(),
+            run.conversation.clone(),
+            run.execution.clone(),
+        );
         self.tasks.spawn(async move {
             if let Err(error) = store.insert_audit(&tenant, &conversation, &execution, &call).await {
                 tracing::error!(%execution, tool = %call.tool, %error, "a tool call is missing in the audit log");
@@ -533,7 +624,9 @@ impl Service {
         page: PageRequest,
     ) -> Result<Page<AuditView>> {
         self.require(principal, Scope::Admin)?;
-        self.store.audit_views(&principal.tenant, execution, &page).await
+        self.store
+            .audit_views(&principal.tenant, execution, &page)
+            .await
     }
 
     /// Serves a child's request to its model: `/run/{secret}/v1/messages` and its
@@ -559,8 +652,14 @@ impl Service {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        if tokio::time::timeout(self.config.drain_for, all_over).await.is_err() {
-            tracing::warn!(runs = self.runs.count(), "runs are stopped because the server goes down");
+        if tokio::time::timeout(self.config.drain_for, all_over)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                runs = self.runs.count(),
+                "runs are stopped because the server goes down"
+            );
             self.runs.cancel_all();
         }
         self.tasks.close();
@@ -576,22 +675,47 @@ impl Service {
     pub async fn ready(&self) -> Readiness {
         let mut findings = Vec::new();
         let mut find = |check: &str, fatal: bool, message: String| {
-            findings.push(Finding { check: check.to_owned(), fatal, message });
+            findings.push(Finding {
+                check: check.to_owned(),
+                fatal,
+                message,
+            });
         };
         let wait = Duration::from_secs(3);
-        let late = || Err(ServiceError::new(ErrorKind::Unavailable, "It does not answer."));
+        let late = || {
+            Err(ServiceError::new(
+                ErrorKind::Unavailable,
+                "It does not answer.",
+            ))
+        };
         let (database, lease, objects) = tokio::join!(
             self.store.ping(),
-            async { tokio::time::timeout(wait, self.leases.ping()).await.unwrap_or_else(|_| late()) },
-            async { tokio::time::timeout(wait, self.objects.ping()).await.unwrap_or_else(|_| late()) },
+            async {
+                tokio::time::timeout(wait, self.leases.ping())
+                    .await
+                    .unwrap_or_else(|_| late())
+            },
+            async {
+                tokio::time::timeout(wait, self.objects.ping())
+                    .await
+                    .unwrap_or_else(|_| late())
+            },
         );
-        for (check, result) in [("database", database), ("lease", lease), ("objects", objects)] {
+        for (check, result) in [
+            ("database", database),
+            ("lease", lease),
+            ("objects", objects),
+        ] {
             if let Err(error) = result {
                 find(check, true, error.public().to_owned());
             }
         }
         let cli = self.config.agent.cli.as_deref();
-        if let Err(error) = self.versions.check(cli, &self.config.agent.min_version).await {
+        if let Err(error) = self
+            .versions
+            .check(cli, &self.config.agent.min_version)
+            .await
+        {
             find("agent", true, error.public().to_owned());
         }
         if self.landlock != Landlock::Full {
@@ -601,7 +725,10 @@ impl Service {
         if self.draining.is_cancelled() {
             find("drain", true, "The server is going down.".into());
         }
-        Readiness { ready: !findings.iter().any(|finding| finding.fatal), findings }
+        Readiness {
+            ready: !findings.iter().any(|finding| finding.fatal),
+            findings,
+        }
     }
 
     /// Runs alive in this process.

@@ -8,7 +8,10 @@ pub(crate) fn now() -> i64 {
 /// The first microsecond of the current month, UTC.
 pub(crate) fn month_start() -> i64 {
     let utc = jiff::tz::TimeZone::UTC;
-    let first = utc.to_datetime(jiff::Timestamp::now()).date().first_of_month();
+    let first = utc
+        .to_datetime(jiff::Timestamp::now())
+        .date()
+        .first_of_month();
     utc.to_timestamp(first.to_datetime(jiff::civil::Time::midnight()))
         .map_or(0, |time| time.as_microsecond())
 }

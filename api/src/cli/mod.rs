@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+mod history;
 pub(crate) mod kernel;
 pub(crate) mod keys;
 pub(crate) mod limits;

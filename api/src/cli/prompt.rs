@@ -5,7 +5,6 @@
 //! the terminal belongs to the program that runs, and what is typed goes to it.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use hardshell_host::{CallController, CallSpec, Input, Output, Sandbox};
 use rustyline::error::ReadlineError;
 use tokio::sync::mpsc;
 
+use super::history::History;
 use super::report::Target;
 use super::streams;
 use crate::exit::{Failed, Outcome};
@@ -98,7 +98,7 @@ async fn wait(handle: hardshell_host::CallHandle) -> anyhow::Result<hardshell_ho
 
 /// The thread of the line editor.
 fn edit(waits: &blocking::Receiver<Mark>, lines: &mpsc::Sender<Bytes>, control: &CallController) {
-    let history = history_file();
+    let history = History::of_user();
     let mut editor = match rustyline::DefaultEditor::new() {
         Ok(editor) => editor,
         Err(error) => {
@@ -106,8 +106,8 @@ fn edit(waits: &blocking::Receiver<Mark>, lines: &mpsc::Sender<Bytes>, control: 
             return;
         }
     };
-    if let Some(file) = &history {
-        let _ = editor.load_history(file);
+    for line in history.load() {
+        let _ = editor.add_history_entry(line);
     }
     while let Some(mark) = next_mark(waits, lines) {
         let prompt = if mark.first {
@@ -120,6 +120,7 @@ fn edit(waits: &blocking::Receiver<Mark>, lines: &mpsc::Sender<Bytes>, control: 
                 Ok(line) => {
                     if !line.trim().is_empty() {
                         let _ = editor.add_history_entry(line.as_str());
+                        history.add(&line);
                     }
                     if lines
                         .blocking_send(Bytes::from(format!("{line}\n")))
@@ -135,22 +136,11 @@ fn edit(waits: &blocking::Receiver<Mark>, lines: &mpsc::Sender<Bytes>, control: 
                     break;
                 }
                 Err(_) => {
-                    save(&mut editor, history.as_ref());
                     anstream::eprintln!("exit");
                     return;
                 }
             }
         }
-        save(&mut editor, history.as_ref());
-    }
-}
-
-fn save(editor: &mut rustyline::DefaultEditor, file: Option<&PathBuf>) {
-    if let Some(file) = file {
-        if let Some(folder) = file.parent() {
-            let _ = std::fs::create_dir_all(folder);
-        }
-        let _ = editor.save_history(file);
     }
 }
 
@@ -189,20 +179,6 @@ fn prompt_text(cwd: &str) -> String {
         .strip_prefix("/workspace")
         .map_or(cwd.to_owned(), |rest| format!("~{rest}"));
     format!("hardshell:{short}$ ")
-}
-
-fn history_file() -> Option<PathBuf> {
-    if let Some(file) = std::env::var_os("HARDSHELL_HISTORY") {
-        return Some(PathBuf::from(file)).filter(|path| !path.as_os_str().is_empty());
-    }
-    let absolute = |name: &str| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p.is_absolute())
-    };
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .map(|state| state.join("hardshell_history"))
 }
 
 /// Takes the marks out of a stream.

@@ -53,8 +53,17 @@ pub(crate) struct ChildHome {
 
 impl ChildHome {
     /// Makes `cfg`, `tmp` and an empty `cwd` below `base/name`, owned by `user`.
-    pub(crate) fn create(base: &Arc<OwnedFd>, base_path: &Path, name: &str, user: Option<u32>) -> io::Result<Self> {
-        let home = Self { base: Arc::clone(base), name: name.to_owned(), path: base_path.join(name) };
+    pub(crate) fn create(
+        base: &Arc<OwnedFd>,
+        base_path: &Path,
+        name: &str,
+        user: Option<u32>,
+    ) -> io::Result<Self> {
+        let home = Self {
+            base: Arc::clone(base),
+            name: name.to_owned(),
+            path: base_path.join(name),
+        };
         dir::remove_tree(base, name.as_bytes())?;
         dir::make_dir(base, name.as_bytes())?;
         let folder = dir::open_dir(base, name.as_bytes())?;
@@ -69,7 +78,13 @@ impl ChildHome {
     fn own(&self, folder: &OwnedFd, name: &str, user: Option<u32>) -> io::Result<()> {
         if let Some(id) = user {
             let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
-            rustix::fs::chownat(folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+            rustix::fs::chownat(
+                folder,
+                name,
+                Some(uid),
+                Some(gid),
+                AtFlags::SYMLINK_NOFOLLOW,
+            )?;
         }
         Ok(())
     }
@@ -93,7 +108,10 @@ impl ChildHome {
         let mut path = String::from("cfg");
         for part in ["projects", "resumed"].into_iter().chain(file.split('/')) {
             if part.is_empty() || part == "." || part == ".." {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a name of a record"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "not a name of a record",
+                ));
             }
             path = format!("{path}/{part}");
             if !path.ends_with(&format!("resumed/{file}")) {
@@ -167,7 +185,10 @@ fn environment(spec: &ChildSpec<'_>) -> Vec<(String, String)> {
         ("TMPDIR", path("tmp")),
         ("ANTHROPIC_BASE_URL", spec.model_url.clone()),
         // A token that is good for this run's gateway only.
-        ("ANTHROPIC_API_KEY", spec.model_token.expose_secret().to_owned()),
+        (
+            "ANTHROPIC_API_KEY",
+            spec.model_token.expose_secret().to_owned(),
+        ),
         ("ENABLE_TOOL_SEARCH", "0".to_owned()),
         ("ENABLE_CLAUDEAI_MCP_SERVERS", "0".to_owned()),
         ("CLAUDE_CODE_MAX_RETRIES", spec.retries.to_string()),
@@ -190,7 +211,11 @@ impl AgentChild {
     /// Starts the agent in its confinement.
     pub(crate) async fn start(spec: &ChildSpec<'_>) -> Result<Self> {
         let failed = |cause: io::Error| {
-            ServiceError::new(ErrorKind::AgentUnavailable, "The agent could not be started.").because(cause)
+            ServiceError::new(
+                ErrorKind::AgentUnavailable,
+                "The agent could not be started.",
+            )
+            .because(cause)
         };
         let launch = LaunchSpec {
             parent: rustix::process::getpid().as_raw_nonzero().get(),
@@ -224,7 +249,10 @@ impl AgentChild {
         else {
             return Err(failed(io::Error::other("no pipes")));
         };
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         let stderr = Arc::new(Mutex::new(VecDeque::new()));
         let tail = Arc::clone(&stderr);
         tokio::spawn(async move {
@@ -237,14 +265,22 @@ impl AgentChild {
             }
         });
         let lines = FramedRead::new(stdout, LinesCodec::new_with_max_length(LONGEST_LINE));
-        Ok(Self { child, pid, stdin: Some(stdin), lines, stderr })
+        Ok(Self {
+            child,
+            pid,
+            stdin: Some(stdin),
+            lines,
+            stderr,
+        })
     }
 
     /// Sends one line.
     pub(crate) async fn send(&mut self, value: &Value) -> Result<()> {
         let mut line = serde_json::to_vec(value)?;
         line.push(b'\n');
-        let Some(stdin) = &mut self.stdin else { return Err(died("it was told to end")) };
+        let Some(stdin) = &mut self.stdin else {
+            return Err(died("it was told to end"));
+        };
         let write = async {
             stdin.write_all(&line).await?;
             stdin.flush().await
@@ -272,7 +308,11 @@ impl AgentChild {
     /// A line that is there already.
     pub(crate) fn line_now(&mut self) -> Option<String> {
         use futures::FutureExt;
-        self.lines.next().now_or_never().flatten().and_then(std::result::Result::ok)
+        self.lines
+            .next()
+            .now_or_never()
+            .flatten()
+            .and_then(std::result::Result::ok)
     }
 
     /// Tells it that nothing more comes: it ends after what it is doing.
@@ -302,7 +342,11 @@ impl AgentChild {
         let (a, b) = tail.as_slices();
         let text = [a, b].concat();
         let text = String::from_utf8_lossy(&text);
-        if text.trim().is_empty() { how } else { format!("{how}; it said: {}", text.trim()) }
+        if text.trim().is_empty() {
+            how
+        } else {
+            format!("{how}; it said: {}", text.trim())
+        }
     }
 
     /// Kills it with everything it started.
@@ -323,5 +367,9 @@ impl Drop for AgentChild {
 }
 
 pub(crate) fn died(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ServiceError {
-    ServiceError::new(ErrorKind::AgentDied, "The agent ended before it had answered.").because(cause)
+    ServiceError::new(
+        ErrorKind::AgentDied,
+        "The agent ended before it had answered.",
+    )
+    .because(cause)
 }

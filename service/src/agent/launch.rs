@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid};
@@ -66,7 +66,9 @@ pub fn intercept() -> Option<ExitCode> {
     if args.next().as_deref() != Some(OsStr::new(LAUNCH_ARGUMENT)) {
         return None;
     }
-    let spec = args.next().and_then(|spec| serde_json::from_str(spec.to_str()?).ok());
+    let spec = args
+        .next()
+        .and_then(|spec| serde_json::from_str(spec.to_str()?).ok());
     let error = match spec {
         Some(spec) => launch(&spec),
         None => io::Error::other("the launcher was started without its specification"),
@@ -82,16 +84,24 @@ fn launch(spec: &LaunchSpec) -> io::Error {
         Ok(program) => {
             // By its handle: the agent's user need not be able to reach its folder.
             let by_handle = format!("/proc/self/fd/{}", program.as_raw_fd());
-            Command::new(by_handle).arg0("claude").args(&spec.args).current_dir(&spec.cwd).exec()
+            Command::new(by_handle)
+                .arg0("claude")
+                .args(&spec.args)
+                .current_dir(&spec.cwd)
+                .exec()
         }
         Err(error) => error,
     }
 }
 
 fn confine(spec: &LaunchSpec) -> io::Result<OwnedFd> {
-    let program =
-        rustix::fs::open(&spec.program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|error| {
-            io::Error::other(format!("{}: {}", spec.program.display(), io::Error::from(error)))
+    let program = rustix::fs::open(&spec.program, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|error| {
+            io::Error::other(format!(
+                "{}: {}",
+                spec.program.display(),
+                io::Error::from(error)
+            ))
         })?;
     if let Some(id) = spec.user {
         rustix::thread::set_thread_groups(&[])?;
@@ -106,7 +116,13 @@ fn confine(spec: &LaunchSpec) -> io::Result<OwnedFd> {
         return Err(io::Error::other("the server is gone"));
     }
     let limit = |resource, value| {
-        rustix::process::setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
+        rustix::process::setrlimit(
+            resource,
+            Rlimit {
+                current: Some(value),
+                maximum: Some(value),
+            },
+        )
     };
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, 4096)?;
@@ -119,13 +135,24 @@ fn confine(spec: &LaunchSpec) -> io::Result<OwnedFd> {
     rustix::thread::set_no_new_privs(true)?;
     let status = restrict(spec, &program).map_err(io::Error::other)?;
     if spec.require_landlock && status != Landlock::Full {
-        return Err(io::Error::other("this kernel cannot confine it by Landlock, and the configuration asks for that"));
+        return Err(io::Error::other(
+            "this kernel cannot confine it by Landlock, and the configuration asks for that",
+        ));
     }
     Ok(program)
 }
 
 /// Folders and files that the executable needs to run at all.
-const READABLE: &[&str] = &["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev", "/proc", "/sys/fs/cgroup"];
+const READABLE: &[&str] = &[
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/dev",
+    "/proc",
+    "/sys/fs/cgroup",
+];
 
 fn restrict(spec: &LaunchSpec, program: &OwnedFd) -> Result<Landlock, landlock::RulesetError> {
     let abi = ABI::V6;
@@ -136,15 +163,25 @@ fn restrict(spec: &LaunchSpec, program: &OwnedFd) -> Result<Landlock, landlock::
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?
-        .add_rule(PathBeneath::new(program.as_fd(), AccessFs::Execute | AccessFs::ReadFile))?;
+        .add_rule(PathBeneath::new(
+            program.as_fd(),
+            AccessFs::Execute | AccessFs::ReadFile,
+        ))?;
     for path in READABLE {
         if let Ok(fd) = PathFd::new(path) {
-            let access = if Path::new(path).is_dir() { read } else { read & AccessFs::from_file(abi) };
+            let access = if Path::new(path).is_dir() {
+                read
+            } else {
+                read & AccessFs::from_file(abi)
+            };
             rules = rules.add_rule(PathBeneath::new(fd, access))?;
         }
     }
     if let Ok(fd) = PathFd::new("/dev/null") {
-        rules = rules.add_rule(PathBeneath::new(fd, AccessFs::ReadFile | AccessFs::WriteFile))?;
+        rules = rules.add_rule(PathBeneath::new(
+            fd,
+            AccessFs::ReadFile | AccessFs::WriteFile,
+        ))?;
     }
     if let Ok(fd) = PathFd::new(&spec.cwd) {
         rules = rules.add_rule(PathBeneath::new(fd, read))?;

@@ -66,14 +66,29 @@ impl Mapper {
         match line {
             Line::Init(init) => self.init = Some(init),
             Line::Stream { parent, event } => self.stream(parent, &event, out),
-            Line::Assistant { api_error: true, .. } => {
+            Line::Assistant {
+                api_error: true, ..
+            } => {
                 // Text that the agent made up from an error: the result carries it.
             }
-            Line::Assistant { parent, message, .. } => self.assistant(parent, &message, out),
-            Line::User { parent, content, replay: false, synthetic } => {
+            Line::Assistant {
+                parent, message, ..
+            } => self.assistant(parent, &message, out),
+            Line::User {
+                parent,
+                content,
+                replay: false,
+                synthetic,
+            } => {
                 self.user(parent.as_ref(), &content, synthetic, out);
             }
-            Line::Retry { attempt, max, delay_ms, status, error } => {
+            Line::Retry {
+                attempt,
+                max,
+                delay_ms,
+                status,
+                error,
+            } => {
                 self.discard_all(out);
                 out.events.push(NewEvent::new(
                     "retry",
@@ -89,7 +104,8 @@ impl Mapper {
             }
             Line::Transcript { file, entries } => {
                 let file = record_file(&file);
-                out.transcript.extend(entries.into_iter().map(|entry| (file.clone(), entry)));
+                out.transcript
+                    .extend(entries.into_iter().map(|entry| (file.clone(), entry)));
             }
             _ => {}
         }
@@ -97,15 +113,29 @@ impl Mapper {
 
     fn stream(&mut self, parent: Option<String>, event: &Value, out: &mut Mapped) {
         let index = event.get("index").and_then(Value::as_u64).unwrap_or(0);
-        match event.get("type").and_then(Value::as_str).unwrap_or_default() {
+        match event
+            .get("type")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+        {
             "message_start" => {
                 self.discard(&parent, out);
                 let message = event.get("message").cloned().unwrap_or_default();
                 if parent.is_none() {
                     self.context_tokens = Some(input_tokens(&message));
                 }
-                let id = message.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-                self.open.insert(parent, Open { id, ..Open::default() });
+                let id = message
+                    .get("id")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                self.open.insert(
+                    parent,
+                    Open {
+                        id,
+                        ..Open::default()
+                    },
+                );
             }
             "content_block_start" => {
                 let kind = match event.pointer("/content_block/type").and_then(Value::as_str) {
@@ -113,7 +143,11 @@ impl Mapper {
                     Some("thinking") => Partial::Thinking,
                     _ => Partial::Other,
                 };
-                self.open.entry(parent).or_default().partials.insert(index, kind);
+                self.open
+                    .entry(parent)
+                    .or_default()
+                    .partials
+                    .insert(index, kind);
             }
             "content_block_delta" => {
                 let (kind, field) = match event.pointer("/delta/type").and_then(Value::as_str) {
@@ -121,18 +155,29 @@ impl Mapper {
                     Some("thinking_delta") => ("thinking_delta", "/delta/thinking"),
                     _ => return,
                 };
-                let piece = event.pointer(field).and_then(Value::as_str).unwrap_or_default();
+                let piece = event
+                    .pointer(field)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 if piece.is_empty() {
                     return;
                 }
                 let open = self.open.entry(parent.clone()).or_default();
                 open.shown = true;
-                let data = with_parent(json!({ "message": open.id, "index": index, "text": piece }), parent.as_ref());
+                let data = with_parent(
+                    json!({ "message": open.id, "index": index, "text": piece }),
+                    parent.as_ref(),
+                );
                 push_delta(&mut out.events, kind, data);
             }
             "message_delta" if parent.is_none() => {
-                let output = event.pointer("/usage/output_tokens").and_then(Value::as_u64).unwrap_or(0);
-                self.context_tokens = self.context_tokens.map(|input| input.saturating_add(output));
+                let output = event
+                    .pointer("/usage/output_tokens")
+                    .and_then(Value::as_u64)
+                    .unwrap_or(0);
+                self.context_tokens = self
+                    .context_tokens
+                    .map(|input| input.saturating_add(output));
             }
             _ => {}
         }
@@ -140,7 +185,9 @@ impl Mapper {
 
     /// Takes back what was shown of a message whose blocks never came to their end.
     fn discard(&mut self, parent: &Option<String>, out: &mut Mapped) {
-        let Some(open) = self.open.remove(parent) else { return };
+        let Some(open) = self.open.remove(parent) else {
+            return;
+        };
         if open.shown && open.partials.values().any(|kind| *kind != Partial::Other) {
             let data = with_parent(json!({ "message": open.id }), parent.as_ref());
             out.events.push(NewEvent::new("discard", data));
@@ -155,15 +202,26 @@ impl Mapper {
     }
 
     fn assistant(&mut self, parent: Option<String>, message: &Value, out: &mut Mapped) {
-        let id = message.get("id").and_then(Value::as_str).unwrap_or_default();
-        let blocks = message.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let id = message
+            .get("id")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let blocks = message
+            .get("content")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         for block in blocks {
             let of = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default();
             let (partial, event) = match of("type") {
-                "text" => (Partial::Text, Some(("text", json!({ "message": id, "text": of("text") })))),
-                "thinking" => {
-                    (Partial::Thinking, Some(("thinking", json!({ "message": id, "text": of("thinking") }))))
-                }
+                "text" => (
+                    Partial::Text,
+                    Some(("text", json!({ "message": id, "text": of("text") }))),
+                ),
+                "thinking" => (
+                    Partial::Thinking,
+                    Some(("thinking", json!({ "message": id, "text": of("thinking") }))),
+                ),
                 "tool_use" => (
                     Partial::Other,
                     Some((
@@ -175,13 +233,18 @@ impl Mapper {
                 _ => (Partial::Other, None),
             };
             if let Some(open) = self.open.get_mut(&parent).filter(|open| open.id == id) {
-                let first = open.partials.iter().find(|(_, kind)| **kind == partial).map(|(index, _)| *index);
+                let first = open
+                    .partials
+                    .iter()
+                    .find(|(_, kind)| **kind == partial)
+                    .map(|(index, _)| *index);
                 if let Some(index) = first {
                     open.partials.remove(&index);
                 }
             }
             if let Some((kind, data)) = event {
-                out.events.push(NewEvent::new(kind, with_parent(data, parent.as_ref())));
+                out.events
+                    .push(NewEvent::new(kind, with_parent(data, parent.as_ref())));
             }
             if parent.is_none() {
                 self.keep(id, block, out);
@@ -196,11 +259,18 @@ impl Mapper {
         let mut block = block.clone();
         if let Some(map) = block.as_object_mut() {
             map.remove("signature");
-            if let Some(name) = map.get("name").and_then(Value::as_str).map(|n| name_of(n).to_owned()) {
+            if let Some(name) = map
+                .get("name")
+                .and_then(Value::as_str)
+                .map(|n| name_of(n).to_owned())
+            {
                 map.insert("name".into(), name.into());
             }
         }
-        self.message.get_or_insert_with(|| (id.to_owned(), Vec::new())).1.push(block);
+        self.message
+            .get_or_insert_with(|| (id.to_owned(), Vec::new()))
+            .1
+            .push(block);
     }
 
     fn flush(&mut self, out: &mut Mapped) {
@@ -215,18 +285,33 @@ impl Mapper {
         self.flush(out);
     }
 
-    fn user(&mut self, parent: Option<&String>, content: &Value, synthetic: bool, out: &mut Mapped) {
+    fn user(
+        &mut self,
+        parent: Option<&String>,
+        content: &Value,
+        synthetic: bool,
+        out: &mut Mapped,
+    ) {
         let blocks = content.as_array().map(Vec::as_slice).unwrap_or_default();
         let mut results = Vec::new();
         for block in blocks {
             if block.get("type").and_then(Value::as_str) != Some("tool_result") {
                 continue;
             }
-            let id = block.get("tool_use_id").and_then(Value::as_str).unwrap_or_default();
-            let is_error = block.get("is_error").and_then(Value::as_bool).unwrap_or(false);
+            let id = block
+                .get("tool_use_id")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let is_error = block
+                .get("is_error")
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
             let content = result_content(block.get("content"));
             let data = json!({ "tool_use_id": id, "is_error": is_error, "content": content });
-            out.events.push(NewEvent::new("tool_result", with_parent(data.clone(), parent)));
+            out.events.push(NewEvent::new(
+                "tool_result",
+                with_parent(data.clone(), parent),
+            ));
             results.push(data);
         }
         if !results.is_empty() && parent.is_none() && !synthetic {
@@ -260,7 +345,9 @@ fn result_content(content: Option<&Value>) -> Value {
 fn push_delta(events: &mut Vec<NewEvent>, kind: &'static str, data: Value) {
     if let Some(last) = events.last_mut()
         && last.kind == kind
-        && ["message", "index", "parent_tool_use_id"].iter().all(|key| last.data.get(key) == data.get(key))
+        && ["message", "index", "parent_tool_use_id"]
+            .iter()
+            .all(|key| last.data.get(key) == data.get(key))
         && let Some(Value::String(text)) = last.data.get_mut("text")
     {
         text.push_str(data.get("text").and_then(Value::as_str).unwrap_or_default());
@@ -270,7 +357,13 @@ fn push_delta(events: &mut Vec<NewEvent>, kind: &'static str, data: Value) {
 }
 
 fn input_tokens(message: &Value) -> u64 {
-    let of = |key: &str| message.get("usage").and_then(|u| u.get(key)).and_then(Value::as_u64).unwrap_or(0);
+    let of = |key: &str| {
+        message
+            .get("usage")
+            .and_then(|u| u.get(key))
+            .and_then(Value::as_u64)
+            .unwrap_or(0)
+    };
     of("input_tokens")
         .saturating_add(of("cache_read_input_tokens"))
         .saturating_add(of("cache_creation_input_tokens"))
@@ -281,7 +374,10 @@ fn input_tokens(message: &Value) -> u64 {
 fn record_file(path: &str) -> String {
     path.split_once("/projects/")
         .and_then(|(_, rest)| rest.split_once('/'))
-        .map_or_else(|| path.rsplit('/').next().unwrap_or_default().to_owned(), |(_, rest)| rest.to_owned())
+        .map_or_else(
+            || path.rsplit('/').next().unwrap_or_default().to_owned(),
+            |(_, rest)| rest.to_owned(),
+        )
 }
 
 #[cfg(test)]

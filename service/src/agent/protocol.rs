@@ -8,13 +8,31 @@ pub(crate) enum Line {
     /// `system/init`: repeated every turn.
     Init(Init),
     /// Part of a message as it is made.
-    Stream { parent: Option<String>, event: Value },
+    Stream {
+        parent: Option<String>,
+        event: Value,
+    },
     /// One block of an assistant message.
-    Assistant { parent: Option<String>, message: Value, api_error: bool },
+    Assistant {
+        parent: Option<String>,
+        message: Value,
+        api_error: bool,
+    },
     /// Results of tools.
-    User { parent: Option<String>, content: Value, replay: bool, synthetic: bool },
+    User {
+        parent: Option<String>,
+        content: Value,
+        replay: bool,
+        synthetic: bool,
+    },
     /// A request to the model is tried again.
-    Retry { attempt: u64, max: u64, delay_ms: u64, status: Option<u64>, error: String },
+    Retry {
+        attempt: u64,
+        max: u64,
+        delay_ms: u64,
+        status: Option<u64>,
+        error: String,
+    },
     /// The conversation was shortened.
     Compacted { before: u64, after: u64 },
     /// The turn is over.
@@ -22,7 +40,10 @@ pub(crate) enum Line {
     /// Lines of the agent's own record.
     Transcript { file: String, entries: Vec<Value> },
     /// The answer to a request of ours.
-    Response { id: String, outcome: Result<Value, String> },
+    Response {
+        id: String,
+        outcome: Result<Value, String>,
+    },
     /// A request of the agent's; we offered nothing that it could ask for.
     Request { id: String, subtype: String },
     /// Anything else: a sign of life.
@@ -60,7 +81,11 @@ pub(crate) struct TurnResult {
 pub(crate) struct BadLine;
 
 fn text(value: &Value, key: &str) -> String {
-    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    value
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn number(value: &Value, key: &str) -> u64 {
@@ -72,8 +97,15 @@ fn flag(value: &Value, key: &str) -> bool {
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
-    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    let items = value
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    items
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Reads one line.
@@ -82,10 +114,16 @@ pub(crate) fn parse(line: &str) -> Result<Line, BadLine> {
     if !value.is_object() {
         return Err(BadLine);
     }
-    let parent = value.get("parent_tool_use_id").and_then(Value::as_str).map(str::to_owned);
+    let parent = value
+        .get("parent_tool_use_id")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     Ok(match text(&value, "type").as_str() {
         "system" => system(&value),
-        "stream_event" => Line::Stream { parent, event: value.get("event").cloned().unwrap_or_default() },
+        "stream_event" => Line::Stream {
+            parent,
+            event: value.get("event").cloned().unwrap_or_default(),
+        },
         "assistant" => Line::Assistant {
             parent,
             api_error: flag(&value, "is_api_error_message"),
@@ -93,7 +131,10 @@ pub(crate) fn parse(line: &str) -> Result<Line, BadLine> {
         },
         "user" => Line::User {
             parent,
-            content: value.pointer("/message/content").cloned().unwrap_or_default(),
+            content: value
+                .pointer("/message/content")
+                .cloned()
+                .unwrap_or_default(),
             replay: flag(&value, "isReplay"),
             synthetic: flag(&value, "isSynthetic"),
         },
@@ -105,16 +146,27 @@ pub(crate) fn parse(line: &str) -> Result<Line, BadLine> {
             text: text(&value, "result"),
             errors: strings(value.get("errors")),
             turns: number(&value, "num_turns"),
-            total_cost: value.get("total_cost_usd").and_then(Value::as_f64).unwrap_or(0.0),
+            total_cost: value
+                .get("total_cost_usd")
+                .and_then(Value::as_f64)
+                .unwrap_or(0.0),
         }),
         "transcript_mirror" => Line::Transcript {
             file: text(&value, "filePath"),
-            entries: value.get("entries").and_then(Value::as_array).cloned().unwrap_or_default(),
+            entries: value
+                .get("entries")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
         },
         "control_response" => response(&value),
         "control_request" => Line::Request {
             id: text(&value, "request_id"),
-            subtype: value.pointer("/request/subtype").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            subtype: value
+                .pointer("/request/subtype")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
         },
         _ => Line::Other,
     })
@@ -137,7 +189,10 @@ fn system(value: &Value) -> Line {
         },
         "compact_boundary" => {
             let meta = value.get("compact_metadata").cloned().unwrap_or_default();
-            Line::Compacted { before: number(&meta, "pre_tokens"), after: number(&meta, "post_tokens") }
+            Line::Compacted {
+                before: number(&meta, "pre_tokens"),
+                after: number(&meta, "post_tokens"),
+            }
         }
         _ => Line::Other,
     }
@@ -145,8 +200,14 @@ fn system(value: &Value) -> Line {
 
 /// `(name, status)` of each MCP server in a list of them.
 pub(crate) fn servers(value: Option<&Value>) -> Vec<(String, String)> {
-    let items = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    items.iter().map(|server| (text(server, "name"), text(server, "status"))).collect()
+    let items = value
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    items
+        .iter()
+        .map(|server| (text(server, "name"), text(server, "status")))
+        .collect()
 }
 
 fn response(value: &Value) -> Line {
@@ -156,7 +217,10 @@ fn response(value: &Value) -> Line {
     } else {
         Err(text(&inner, "error"))
     };
-    Line::Response { id: text(&inner, "request_id"), outcome }
+    Line::Response {
+        id: text(&inner, "request_id"),
+        outcome,
+    }
 }
 
 /// A request of ours.
@@ -180,7 +244,11 @@ pub(crate) fn user_message(content: &Value, uuid: &str) -> Value {
 /// before it reaches the model and changes nothing else. (`@path` is left alone:
 /// the child's environment turns it off.)
 pub(crate) fn harmless(text: &str) -> String {
-    if text.starts_with('/') { format!(" {text}") } else { text.to_owned() }
+    if text.starts_with('/') {
+        format!(" {text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

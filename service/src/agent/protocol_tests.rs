@@ -8,7 +8,10 @@ pub(crate) fn recorded() -> Vec<(String, String)> {
         .lines()
         .map(|line| {
             let value: Value = serde_json::from_str(line).unwrap();
-            (value["kind"].as_str().unwrap().to_owned(), value["line"].to_string())
+            (
+                value["kind"].as_str().unwrap().to_owned(),
+                value["line"].to_string(),
+            )
         })
         .collect()
 }
@@ -40,10 +43,23 @@ fn every_recorded_line_is_read() {
 
 #[test]
 fn what_is_not_an_object_is_refused() {
-    for line in ["", "x", "[1]", "\"text\"", "{", "null", "{\"type\":\"user\"} x"] {
+    for line in [
+        "",
+        "x",
+        "[1]",
+        "\"text\"",
+        "{",
+        "null",
+        "{\"type\":\"user\"} x",
+    ] {
         assert!(parse(line).is_err(), "{line}");
     }
-    for line in ["{}", "{\"type\":7}", "{\"type\":\"assistant\"}", "{\"type\":\"result\",\"errors\":[1,{}]}"] {
+    for line in [
+        "{}",
+        "{\"type\":7}",
+        "{\"type\":\"assistant\"}",
+        "{\"type\":\"result\",\"errors\":[1,{}]}",
+    ] {
         assert!(parse(line).is_ok(), "{line}");
     }
 }
@@ -59,13 +75,27 @@ fn results_are_told_apart_by_their_reason() {
         ("result.success.api_error.None", Some("model_error")),
         ("result.success.prompt_too_long.400", Some("context_limit")),
         ("result.error_max_turns.max_turns.None", Some("turn_limit")),
-        ("result.error_max_budget_usd.budget_exhausted.None", Some("budget_exceeded")),
-        ("result.error_during_execution.aborted_streaming.None", Some("cancelled")),
-        ("result.error_during_execution.aborted_tools.None", Some("cancelled")),
-        ("result.error_during_execution.None.None", Some("agent_died")),
+        (
+            "result.error_max_budget_usd.budget_exhausted.None",
+            Some("budget_exceeded"),
+        ),
+        (
+            "result.error_during_execution.aborted_streaming.None",
+            Some("cancelled"),
+        ),
+        (
+            "result.error_during_execution.aborted_tools.None",
+            Some("cancelled"),
+        ),
+        (
+            "result.error_during_execution.None.None",
+            Some("agent_died"),
+        ),
     ];
     for (kind, code) in cases {
-        let Line::Result(result) = one(kind) else { unreachable!("{kind}") };
+        let Line::Result(result) = one(kind) else {
+            unreachable!("{kind}")
+        };
         let error = error_of(&result, "127.0.0.1:1");
         assert_eq!(error.as_ref().map(|error| error.code()), code, "{kind}");
     }
@@ -73,22 +103,43 @@ fn results_are_told_apart_by_their_reason() {
 
 #[test]
 fn what_the_run_needs_is_there() {
-    let Line::Init(init) = one("system.init") else { unreachable!() };
+    let Line::Init(init) = one("system.init") else {
+        unreachable!()
+    };
     assert_eq!(init.version, "2.1.330");
     assert_eq!(init.servers, [("x".to_owned(), "connected".to_owned())]);
-    let Line::Retry { attempt, max, status, .. } = one("system.api_retry") else { unreachable!() };
+    let Line::Retry {
+        attempt,
+        max,
+        status,
+        ..
+    } = one("system.api_retry")
+    else {
+        unreachable!()
+    };
     assert_eq!((attempt, max, status), (1, 2, Some(401)));
-    let Line::Compacted { before, after } = one("system.compact_boundary") else { unreachable!() };
+    let Line::Compacted { before, after } = one("system.compact_boundary") else {
+        unreachable!()
+    };
     assert_eq!((before, after), (125, 319));
-    let Line::Transcript { entries, .. } = one("transcript_mirror") else { unreachable!() };
+    let Line::Transcript { entries, .. } = one("transcript_mirror") else {
+        unreachable!()
+    };
     assert_eq!(entries.len(), 2);
-    let Line::Response { outcome, .. } = one("control_response.error.nonsense") else { unreachable!() };
+    let Line::Response { outcome, .. } = one("control_response.error.nonsense") else {
+        unreachable!()
+    };
     assert!(outcome.is_err());
 }
 
 #[test]
 fn text_is_made_harmless() {
-    for (text, out) in [("/clear", " /clear"), ("a /b", "a /b"), ("", ""), ("@/etc/passwd", "@/etc/passwd")] {
+    for (text, out) in [
+        ("/clear", " /clear"),
+        ("a /b", "a /b"),
+        ("", ""),
+        ("@/etc/passwd", "@/etc/passwd"),
+    ] {
         assert_eq!(harmless(text), out);
     }
 }

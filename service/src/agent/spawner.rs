@@ -30,7 +30,10 @@ fn thread() -> Sender<Job> {
                     let _ = job.done.send(job.command.spawn());
                 }
             };
-            if let Err(error) = std::thread::Builder::new().name("agent-spawner".into()).spawn(work) {
+            if let Err(error) = std::thread::Builder::new()
+                .name("agent-spawner".into())
+                .spawn(work)
+            {
                 tracing::error!(%error, "the thread that starts agents could not be made");
             }
             jobs
@@ -41,7 +44,15 @@ fn thread() -> Sender<Job> {
 /// Starts a command from the thread that lives as long as the process.
 pub(super) async fn spawn(command: Command) -> io::Result<Child> {
     let (done, answer) = oneshot::channel();
-    let job = Job { command, runtime: Handle::current(), done };
-    thread().send(job).map_err(|_| io::Error::other("no thread that starts agents"))?;
-    answer.await.map_err(|_| io::Error::other("no thread that starts agents"))?
+    let job = Job {
+        command,
+        runtime: Handle::current(),
+        done,
+    };
+    thread()
+        .send(job)
+        .map_err(|_| io::Error::other("no thread that starts agents"))?;
+    answer
+        .await
+        .map_err(|_| io::Error::other("no thread that starts agents"))?
 }

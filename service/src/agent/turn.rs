@@ -68,7 +68,12 @@ pub(crate) async fn run(
     control: &Control,
     sink: &mut dyn Sink,
 ) -> Result<TurnOutcome> {
-    let mut turn = Turn { child, spec, mapper: Mapper::default(), early: Vec::new() };
+    let mut turn = Turn {
+        child,
+        spec,
+        mapper: Mapper::default(),
+        early: Vec::new(),
+    };
     let outcome = turn.drive(control, sink).await;
     // Whatever happened, what it has still to say of its record is wanted, unless
     // the conversation is not ours any more.
@@ -79,14 +84,20 @@ pub(crate) async fn run(
     };
     turn.child.close_input();
     let drained = tokio::time::timeout(grace, turn.drain(sink)).await;
-    let Turn { child, mut mapper, .. } = turn;
+    let Turn {
+        child, mut mapper, ..
+    } = turn;
     if drained.is_err() {
         child.kill_group();
     }
-    let how = child.end(Duration::from_secs(if outcome.is_ok() { 5 } else { 0 })).await;
+    let how = child
+        .end(Duration::from_secs(if outcome.is_ok() { 5 } else { 0 }))
+        .await;
     let mut rest = Mapped::default();
     mapper.end(&mut rest);
-    let lost = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::LeaseLost);
+    let lost = outcome
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::LeaseLost);
     if !lost {
         sink.take(rest).await?;
     }
@@ -96,7 +107,10 @@ pub(crate) async fn run(
     })?;
     let context_tokens = mapper.context_tokens;
     let result = mapper.result.ok_or_else(|| died("no result"))?;
-    Ok(TurnOutcome { result, context_tokens })
+    Ok(TurnOutcome {
+        result,
+        context_tokens,
+    })
 }
 
 impl Turn<'_> {
@@ -109,7 +123,12 @@ impl Turn<'_> {
         };
         started?;
         let content = self.spec.content.clone();
-        self.child.send(&protocol::user_message(&content, &uuid::Uuid::new_v4().to_string())).await?;
+        self.child
+            .send(&protocol::user_message(
+                &content,
+                &uuid::Uuid::new_v4().to_string(),
+            ))
+            .await?;
         let mut stopping: Option<(ServiceError, Instant)> = None;
         for line in std::mem::take(&mut self.early) {
             self.take(line, sink, false).await?;
@@ -124,7 +143,9 @@ impl Turn<'_> {
             if self.mapper.result.is_some() {
                 return stopping.map_or(Ok(()), |(why, _)| Err(why));
             }
-            let until = stopping.as_ref().map_or(self.spec.deadline, |(_, until)| *until);
+            let until = stopping
+                .as_ref()
+                .map_or(self.spec.deadline, |(_, until)| *until);
             let idle = Instant::now() + self.spec.idle_timeout;
             let line = tokio::select! {
                 biased;
@@ -171,9 +192,14 @@ impl Turn<'_> {
         });
         self.ask("init", initialize, until).await?;
         loop {
-            let status = self.ask("mcp", json!({ "subtype": "mcp_status" }), until).await?;
+            let status = self
+                .ask("mcp", json!({ "subtype": "mcp_status" }), until)
+                .await?;
             let servers = protocol::servers(status.get("mcpServers"));
-            if servers.iter().any(|(name, status)| name == SERVER && status == "pending") {
+            if servers
+                .iter()
+                .any(|(name, status)| name == SERVER && status == "pending")
+            {
                 if Instant::now() >= until {
                     return Err(unreachable_tools("it is still connecting".into()));
                 }
@@ -196,11 +222,17 @@ impl Turn<'_> {
                     ));
                 }
             };
-            let Some(line) = line else { return Err(died("its output ended while it started")) };
+            let Some(line) = line else {
+                return Err(died("its output ended while it started"));
+            };
             match self.parse(&line)? {
-                Line::Response { id: answered, outcome } if answered == id => {
+                Line::Response {
+                    id: answered,
+                    outcome,
+                } if answered == id => {
                     return outcome.map_err(|why| {
-                        ServiceError::new(ErrorKind::AgentProtocol, "The agent refused to start.").because(why)
+                        ServiceError::new(ErrorKind::AgentProtocol, "The agent refused to start.")
+                            .because(why)
                     });
                 }
                 line => self.early.push(line),
@@ -217,8 +249,11 @@ impl Turn<'_> {
 
     fn parse(&self, line: &str) -> Result<Line> {
         protocol::parse(line).map_err(|cause| {
-            ServiceError::new(ErrorKind::AgentProtocol, "The agent sent something that is not its protocol.")
-                .because(cause)
+            ServiceError::new(
+                ErrorKind::AgentProtocol,
+                "The agent sent something that is not its protocol.",
+            )
+            .because(cause)
         })
     }
 
@@ -262,7 +297,11 @@ fn check_servers(servers: &[(String, String)]) -> Result<()> {
 }
 
 fn unreachable_tools(why: String) -> ServiceError {
-    ServiceError::new(ErrorKind::McpUnreachable, "The agent could not reach the tools.").because(why)
+    ServiceError::new(
+        ErrorKind::McpUnreachable,
+        "The agent could not reach the tools.",
+    )
+    .because(why)
 }
 
 fn cancelled() -> ServiceError {
@@ -275,25 +314,37 @@ pub(crate) fn error_of(result: &TurnResult, address: &str) -> Option<ServiceErro
     if !result.is_error {
         return None;
     }
-    let said = if result.text.is_empty() { result.errors.join("; ") } else { result.text.clone() };
+    let said = if result.text.is_empty() {
+        result.errors.join("; ")
+    } else {
+        result.text.clone()
+    };
     let said = said.replace(address, "hardshell");
     let error = match (result.terminal_reason.as_str(), result.api_error_status) {
         ("prompt_too_long", _) => ServiceError::new(
             ErrorKind::ContextLimit,
             "The conversation has filled the model's context window.",
         ),
-        (_, Some(status)) => {
-            ServiceError::new(ErrorKind::ModelError, format!("The model's provider answered {status}: {said}"))
-        }
-        ("api_error", None) => {
-            ServiceError::new(ErrorKind::ModelError, format!("The model could not be reached: {said}"))
-        }
-        ("max_turns", _) => ServiceError::new(ErrorKind::TurnLimit, "The run took more model turns than it may."),
+        (_, Some(status)) => ServiceError::new(
+            ErrorKind::ModelError,
+            format!("The model's provider answered {status}: {said}"),
+        ),
+        ("api_error", None) => ServiceError::new(
+            ErrorKind::ModelError,
+            format!("The model could not be reached: {said}"),
+        ),
+        ("max_turns", _) => ServiceError::new(
+            ErrorKind::TurnLimit,
+            "The run took more model turns than it may.",
+        ),
         ("budget_exhausted", _) => {
             ServiceError::new(ErrorKind::BudgetExceeded, "The run has used up its budget.")
         }
         ("aborted_streaming" | "aborted_tools", _) => cancelled(),
         _ => ServiceError::new(ErrorKind::AgentDied, "The agent failed."),
     };
-    Some(error.because(format!("{} {}: {said}", result.subtype, result.terminal_reason)))
+    Some(error.because(format!(
+        "{} {}: {said}",
+        result.subtype, result.terminal_reason
+    )))
 }

@@ -36,9 +36,9 @@ impl Versions {
         let Some(cli) = cli else {
             return Err(unavailable(format!("No agent is configured. {HINT}")));
         };
-        let meta = tokio::fs::metadata(cli)
-            .await
-            .map_err(|cause| unavailable(format!("The configured agent is not there. {HINT}")).because(cause))?;
+        let meta = tokio::fs::metadata(cli).await.map_err(|cause| {
+            unavailable(format!("The configured agent is not there. {HINT}")).because(cause)
+        })?;
         let stamp: Stamp = (cli.to_owned(), meta.modified().ok(), meta.len());
         let known = self.known.lock().clone();
         let version = match known {

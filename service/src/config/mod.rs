@@ -110,7 +110,11 @@ pub struct LeaseConfig {
 
 impl Default for LeaseConfig {
     fn default() -> Self {
-        Self { redis_url: None, prefix: "hardshell".into(), ttl: Duration::from_secs(15) }
+        Self {
+            redis_url: None,
+            prefix: "hardshell".into(),
+            ttl: Duration::from_secs(15),
+        }
     }
 }
 

@@ -17,7 +17,9 @@ enum Raw {
 /// A sentence that names the text and the units.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let bad = || format!("{text:?} is not a duration: write a whole number and ms, s, m, h or d");
     let number: u64 = digits.parse().map_err(|_| bad())?;
@@ -29,7 +31,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(bad()),
     };
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(bad)
+    number
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(bad)
 }
 
 /// Reads `1024`, `64KiB`, `128MiB`, `2GiB` or their decimal forms `kB`, `MB`,
@@ -39,9 +44,13 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// A sentence that names the text and the units.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
-    let bad = || format!("{text:?} is not a size: write a whole number and B, KiB, MiB, GiB, kB, MB or GB");
+    let bad = || {
+        format!("{text:?} is not a size: write a whole number and B, KiB, MiB, GiB, kB, MB or GB")
+    };
     let number: u64 = digits.parse().map_err(|_| bad())?;
     let factor: u64 = match unit.trim() {
         "" | "B" => 1,
@@ -92,7 +101,9 @@ pub(crate) mod sizes {
             .into_iter()
             .map(|(name, raw)| match raw {
                 Raw::Number(bytes) => Ok((name, bytes)),
-                Raw::Text(text) => parse_size(&text).map(|b| (name, b)).map_err(D::Error::custom),
+                Raw::Text(text) => parse_size(&text)
+                    .map(|b| (name, b))
+                    .map_err(D::Error::custom),
             })
             .collect()
     }
@@ -114,7 +125,11 @@ mod tests {
             ("1y", None),
             ("99999999999999999999", None),
         ] {
-            assert_eq!(parse_duration(text).ok().map(|d| d.as_millis()), millis, "{text}");
+            assert_eq!(
+                parse_duration(text).ok().map(|d| d.as_millis()),
+                millis,
+                "{text}"
+            );
         }
         for (text, bytes) in [
             ("7", Some(7)),

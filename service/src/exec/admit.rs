@@ -34,11 +34,18 @@ fn check(service: &Service, request: &ExecuteRequest) -> Result<()> {
             }
             PromptPart::Image { media_type, data } => {
                 empty = false;
-                if !["image/png", "image/jpeg", "image/gif", "image/webp"].contains(&media_type.as_str()) {
-                    return Err(invalid("A picture must be image/png, image/jpeg, image/gif or image/webp."));
+                if !["image/png", "image/jpeg", "image/gif", "image/webp"]
+                    .contains(&media_type.as_str())
+                {
+                    return Err(invalid(
+                        "A picture must be image/png, image/jpeg, image/gif or image/webp.",
+                    ));
                 }
                 use base64::Engine as _;
-                if base64::engine::general_purpose::STANDARD.decode(data).is_err() {
+                if base64::engine::general_purpose::STANDARD
+                    .decode(data)
+                    .is_err()
+                {
                     return Err(invalid("A picture's data must be base64."));
                 }
                 size = size.saturating_add(data.len() as u64);
@@ -49,24 +56,39 @@ fn check(service: &Service, request: &ExecuteRequest) -> Result<()> {
         return Err(invalid("The prompt has neither text nor a picture."));
     }
     if size > limits.prompt {
-        return Err(invalid(format!("The prompt has {size} bytes, and {} are allowed.", limits.prompt)));
+        return Err(invalid(format!(
+            "The prompt has {size} bytes, and {} are allowed.",
+            limits.prompt
+        )));
     }
     if let Some(model) = &request.model {
         let fits = (1..=128).contains(&model.len())
-            && model.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/@[]".contains(&b))
+            && model
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:/@[]".contains(&b))
             && !model.starts_with('-');
         let allowed = &service.config.model.allowed;
         if !fits || !(allowed.is_empty() || allowed.contains(model)) {
             return Err(invalid("The model is not one that may be used."));
         }
     }
-    if request.system_prompt.as_ref().is_some_and(|text| text.len() > 1 << 20) {
+    if request
+        .system_prompt
+        .as_ref()
+        .is_some_and(|text| text.len() > 1 << 20)
+    {
         return Err(invalid("The system prompt has more than 1 MiB."));
     }
-    let names = request.allowed_tools.iter().chain(&request.allowed_commands).flatten();
+    let names = request
+        .allowed_tools
+        .iter()
+        .chain(&request.allowed_commands)
+        .flatten();
     for name in names {
         let fits = (1..=128).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+[".contains(&b));
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.+[".contains(&b));
         if !fits {
             return Err(invalid("The name of a tool or a command is not valid."));
         }
@@ -99,18 +121,29 @@ pub(crate) async fn execute(
     service.require(principal, Scope::Write)?;
     let tenant = &principal.tenant;
     check(service, &request)?;
-    let digest = blake3::hash(&serde_json::to_vec(&request)?).to_hex().to_string();
+    let digest = blake3::hash(&serde_json::to_vec(&request)?)
+        .to_hex()
+        .to_string();
     if let Some(key) = &key
-        && let Some(repeated) = service.store.by_idempotency_key(tenant, key.as_str()).await?
+        && let Some(repeated) = service
+            .store
+            .by_idempotency_key(tenant, key.as_str())
+            .await?
     {
         return repeat(repeated, &digest);
     }
     service.accepting()?;
     rate_limit(service, tenant).await?;
     let cli = service.config.agent.cli.as_deref();
-    service.versions.check(cli, &service.config.agent.min_version).await?;
+    service
+        .versions
+        .check(cli, &service.config.agent.min_version)
+        .await?;
     service.inner_url()?;
-    let model = request.model.get_or_insert_with(|| service.config.model.default_model.clone()).clone();
+    let model = request
+        .model
+        .get_or_insert_with(|| service.config.model.default_model.clone())
+        .clone();
     let budget = budget(service, tenant, &request).await?;
     let (row, made) = conversation(service, tenant, request.conversation.as_ref()).await?;
     request.conversation = Some(row.id.clone());
@@ -118,14 +151,24 @@ pub(crate) async fn execute(
     check_owner(service, &row)?;
     let limits = &service.config.limits;
     if service.store.open_of_tenant(tenant).await? >= u64::from(limits.runs_per_tenant) {
-        return Err(ServiceError::new(ErrorKind::RateLimited, "The tenant has as many runs at once as it may.")
-            .retry_after(Duration::from_secs(5)));
+        return Err(ServiceError::new(
+            ErrorKind::RateLimited,
+            "The tenant has as many runs at once as it may.",
+        )
+        .retry_after(Duration::from_secs(5)));
     }
     let id = ExecutionId::generate();
-    let cancel = service.runs.enter(&id, tenant, limits.runs, limits.runs_per_tenant).map_err(|why| {
-        ServiceError::new(ErrorKind::RateLimited, why).retry_after(Duration::from_secs(5))
-    })?;
-    let entered = Entered { service, id: &id, keep: false };
+    let cancel = service
+        .runs
+        .enter(&id, tenant, limits.runs, limits.runs_per_tenant)
+        .map_err(|why| {
+            ServiceError::new(ErrorKind::RateLimited, why).retry_after(Duration::from_secs(5))
+        })?;
+    let entered = Entered {
+        service,
+        id: &id,
+        keep: false,
+    };
     let new = NewExecution {
         id: &id,
         tenant,
@@ -147,12 +190,26 @@ pub(crate) async fn execute(
             return Err(error);
         }
     };
-    let started = Started { execution: id.clone(), conversation: row.id.clone(), repeated: false };
+    let started = Started {
+        execution: id.clone(),
+        conversation: row.id.clone(),
+        repeated: false,
+    };
     let mut entered = entered;
     entered.keep = true;
     start(
         service,
-        Job { id: id.clone(), tenant: tenant.clone(), conversation: row, fresh: made, request, model, budget, cancel, held },
+        Job {
+            id: id.clone(),
+            tenant: tenant.clone(),
+            conversation: row,
+            fresh: made,
+            request,
+            model,
+            budget,
+            cancel,
+            held,
+        },
     );
     Ok(started)
 }
@@ -174,9 +231,15 @@ impl Drop for Entered<'_> {
 
 fn repeat(repeated: Insert, digest: &str) -> Result<Started> {
     match repeated {
-        Insert::Repeated { execution, conversation, digest: before } if before == digest => {
-            Ok(Started { execution, conversation, repeated: true })
-        }
+        Insert::Repeated {
+            execution,
+            conversation,
+            digest: before,
+        } if before == digest => Ok(Started {
+            execution,
+            conversation,
+            repeated: true,
+        }),
         _ => Err(ServiceError::new(
             ErrorKind::IdempotencyMismatch,
             "The idempotency key was used before with another request.",
@@ -188,10 +251,11 @@ async fn rate_limit(service: &Service, tenant: &TenantId) -> Result<()> {
     let most = u64::from(service.config.limits.requests_per_minute);
     let window = Duration::from_secs(60);
     match service.leases.count(tenant.as_str(), window).await {
-        Ok(count) if count > most => {
-            Err(ServiceError::new(ErrorKind::RateLimited, format!("More than {most} runs were asked for in a minute."))
-                .retry_after(window))
-        }
+        Ok(count) if count > most => Err(ServiceError::new(
+            ErrorKind::RateLimited,
+            format!("More than {most} runs were asked for in a minute."),
+        )
+        .retry_after(window)),
         Ok(_) => Ok(()),
         Err(error) => {
             // Counting may fail without harm; the lease that follows may not.
@@ -205,11 +269,20 @@ async fn rate_limit(service: &Service, tenant: &TenantId) -> Result<()> {
 async fn budget(service: &Service, tenant: &TenantId, request: &ExecuteRequest) -> Result<u64> {
     let limits = &service.config.limits;
     let (spent, own) = service.store.spent_this_month(tenant).await?;
-    let left = own.unwrap_or(limits.tenant_cost_micros).saturating_sub(spent);
+    let left = own
+        .unwrap_or(limits.tenant_cost_micros)
+        .saturating_sub(spent);
     if left == 0 {
-        return Err(ServiceError::new(ErrorKind::BudgetExceeded, "The tenant's budget of this month is used up."));
+        return Err(ServiceError::new(
+            ErrorKind::BudgetExceeded,
+            "The tenant's budget of this month is used up.",
+        ));
     }
-    let run = request.limits.cost_micros.unwrap_or(u64::MAX).min(limits.run_cost_micros);
+    let run = request
+        .limits
+        .cost_micros
+        .unwrap_or(u64::MAX)
+        .min(limits.run_cost_micros);
     Ok(run.min(left))
 }
 
@@ -220,12 +293,18 @@ async fn conversation(
 ) -> Result<(ConversationRow, bool)> {
     if let Some(id) = id {
         let row = service.store.conversation_row(tenant, id).await?;
-        return Ok((row.ok_or_else(|| ServiceError::not_found("conversation"))?, false));
+        return Ok((
+            row.ok_or_else(|| ServiceError::not_found("conversation"))?,
+            false,
+        ));
     }
     let id = ConversationId::generate();
     service.store.insert_conversation(tenant, &id, None).await?;
     let row = service.store.conversation_row(tenant, &id).await?;
-    Ok((row.ok_or_else(|| ServiceError::internal("a conversation vanished"))?, true))
+    Ok((
+        row.ok_or_else(|| ServiceError::internal("a conversation vanished"))?,
+        true,
+    ))
 }
 
 fn check_context(service: &Service, row: &ConversationRow, model: &str) -> Result<()> {
@@ -245,7 +324,9 @@ fn check_context(service: &Service, row: &ConversationRow, model: &str) -> Resul
 
 /// A workspace that is newer on another server's disk is waited for.
 fn check_owner(service: &Service, row: &ConversationRow) -> Result<()> {
-    let Some((server, since)) = &row.unpublished else { return Ok(()) };
+    let Some((server, since)) = &row.unpublished else {
+        return Ok(());
+    };
     let wait = i64::try_from(service.config.sync.wait_for_owner.as_micros()).unwrap_or(i64::MAX);
     if *server == service.replica || crate::time::now().saturating_sub(*since) > wait {
         return Ok(());
@@ -265,7 +346,10 @@ async fn lease(
     id: &ExecutionId,
 ) -> Result<Held> {
     let held = take(service, tenant, &row.id, row.fence).await?;
-    let state = service.store.set_state(id, held.fence(), &service.replica, ExecutionState::Leased).await;
+    let state = service
+        .store
+        .set_state(id, held.fence(), &service.replica, ExecutionState::Leased)
+        .await;
     match state {
         Ok(Fenced::Done) => Ok(held),
         Ok(Fenced::Refused) => {
@@ -289,9 +373,14 @@ pub(crate) async fn take(
     let ttl = service.config.lease.ttl;
     let mut floor = floor;
     for _ in 0..3 {
-        let Some(held) = Held::acquire(&service.leases, id.as_str(), &service.replica, ttl, floor).await? else {
-            return Err(ServiceError::new(ErrorKind::ConversationBusy, "The conversation is running already.")
-                .retry_after(Duration::from_secs(2)));
+        let Some(held) =
+            Held::acquire(&service.leases, id.as_str(), &service.replica, ttl, floor).await?
+        else {
+            return Err(ServiceError::new(
+                ErrorKind::ConversationBusy,
+                "The conversation is running already.",
+            )
+            .retry_after(Duration::from_secs(2)));
         };
         match service.store.raise_fence(id, held.fence()).await {
             Ok(true) => return Ok(held),
@@ -299,7 +388,9 @@ pub(crate) async fn take(
             Ok(false) => {
                 held.release().await;
                 let row = service.store.conversation_row(tenant, id).await?;
-                floor = row.ok_or_else(|| ServiceError::not_found("conversation"))?.fence;
+                floor = row
+                    .ok_or_else(|| ServiceError::not_found("conversation"))?
+                    .fence;
             }
             Err(error) => {
                 held.release().await;
@@ -307,5 +398,7 @@ pub(crate) async fn take(
             }
         }
     }
-    Err(ServiceError::internal("no token above the database's could be had"))
+    Err(ServiceError::internal(
+        "no token above the database's could be had",
+    ))
 }

@@ -52,24 +52,53 @@ const SKILLS_PROMPT: &str = "You work in a private sandbox. Material to read may
     /tmp are for scratch and are not kept. There is no network. Use the tools to read, search and run commands, \
     and answer when the work is done.";
 
-pub(super) async fn run_agent(run: &AgentRun<'_>, recorder: &mut Recorder, fruits: &mut Fruits) -> Result<()> {
+pub(super) async fn run_agent(
+    run: &AgentRun<'_>,
+    recorder: &mut Recorder,
+    fruits: &mut Fruits,
+) -> Result<()> {
     let AgentRun { service, job, .. } = run;
     let slot = service.users.take()?;
     let name = uuid::Uuid::new_v4().simple().to_string();
-    let home = ChildHome::create(&service.agent_dir.0, &service.agent_dir.1, &name, slot.user()).map_err(|cause| {
-        ServiceError::new(ErrorKind::AgentUnavailable, "The agent's folders could not be made.").because(cause)
+    let home = ChildHome::create(
+        &service.agent_dir.0,
+        &service.agent_dir.1,
+        &name,
+        slot.user(),
+    )
+    .map_err(|cause| {
+        ServiceError::new(
+            ErrorKind::AgentUnavailable,
+            "The agent's folders could not be made.",
+        )
+        .because(cause)
     })?;
     let record = restore(service, job, &home, slot.user()).await?;
     let message = json!(job.request.prompt);
     let fence = job.held.fence();
-    if !service.store.add_message(&job.conversation.id, &job.id, fence, "user", &message).await? {
+    if !service
+        .store
+        .add_message(&job.conversation.id, &job.id, fence, "user", &message)
+        .await?
+    {
         return Err(lease_lost());
     }
-    let mut sink = RunSink { service, job, recorder, resumed: !record.is_new() };
+    let mut sink = RunSink {
+        service,
+        job,
+        recorder,
+        resumed: !record.is_new(),
+    };
     let child = start(run, &home, slot.user(), &record).await?;
     let limits = &service.config.limits;
-    let time = job.request.limits.run_seconds.map_or(limits.run_time, |s| limits.run_time.min(std::time::Duration::from_secs(s)));
-    let prompt = if job.request.workspace { SYSTEM_PROMPT } else { SKILLS_PROMPT };
+    let time = job.request.limits.run_seconds.map_or(limits.run_time, |s| {
+        limits.run_time.min(std::time::Duration::from_secs(s))
+    });
+    let prompt = if job.request.workspace {
+        SYSTEM_PROMPT
+    } else {
+        SKILLS_PROMPT
+    };
     let spec = TurnSpec {
         content: content(&job.request.prompt, record.recap.as_deref()),
         system_prompt: job.request.system_prompt.as_deref().unwrap_or(prompt),
@@ -79,12 +108,19 @@ pub(super) async fn run_agent(run: &AgentRun<'_>, recorder: &mut Recorder, fruit
         idle_timeout: service.config.agent.idle_timeout,
         deadline: Instant::now() + time,
     };
-    let control = Control { cancel: job.cancel.clone(), lost: job.held.lost().clone() };
+    let control = Control {
+        cancel: job.cancel.clone(),
+        lost: job.held.lost().clone(),
+    };
     let outcome = turn::run(child, spec, &control, &mut sink).await?;
     fruits.context_tokens = outcome.context_tokens;
     fruits.turns = outcome.result.turns;
     let cost = (outcome.result.total_cost * 1e6).clamp(0.0, 1e15);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped above")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped above"
+    )]
     {
         fruits.agent_cost = Some(cost as u64);
     }
@@ -94,9 +130,10 @@ pub(super) async fn run_agent(run: &AgentRun<'_>, recorder: &mut Recorder, fruit
     match turn::error_of(&outcome.result, address) {
         None => Ok(()),
         // Our own refusal comes back as the provider's.
-        Some(error) if run.meter.refused() && error.kind() == ErrorKind::ModelError => {
-            Err(ServiceError::new(ErrorKind::BudgetExceeded, "The run has used up its budget.").because(error))
-        }
+        Some(error) if run.meter.refused() && error.kind() == ErrorKind::ModelError => Err(
+            ServiceError::new(ErrorKind::BudgetExceeded, "The run has used up its budget.")
+                .because(error),
+        ),
         Some(error) => Err(error),
     }
 }
@@ -108,16 +145,39 @@ async fn start(
     record: &Record,
 ) -> Result<AgentChild> {
     use secrecy::ExposeSecret;
-    let AgentRun { service, job, tokens, .. } = run;
+    let AgentRun {
+        service,
+        job,
+        tokens,
+        ..
+    } = run;
     let config = &service.config;
     let inner = service.inner_url()?;
-    let turns = job.request.limits.turns.unwrap_or(u32::MAX).min(config.limits.turns);
+    let turns = job
+        .request
+        .limits
+        .turns
+        .unwrap_or(u32::MAX)
+        .min(config.limits.turns);
     // The agent goes on adding where it left off.
     let budget = job.conversation.agent_cost.saturating_add(job.budget);
     let mut args: Vec<String> = [
-        "-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose",
-        "--include-partial-messages", "--replay-user-messages", "--session-mirror", "--restricted",
-        "--disable-slash-commands", "--setting-sources", "", "--strict-mcp-config", "--permission-mode", "dontAsk",
+        "-p",
+        "--input-format",
+        "stream-json",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--include-partial-messages",
+        "--replay-user-messages",
+        "--session-mirror",
+        "--restricted",
+        "--disable-slash-commands",
+        "--setting-sources",
+        "",
+        "--strict-mcp-config",
+        "--permission-mode",
+        "dontAsk",
         "--await-initialize",
     ]
     .iter()
@@ -126,7 +186,14 @@ async fn start(
     let mut option = |name: &str, value: String| args.extend([name.to_owned(), value]);
     option("--allowedTools", format!("{TOOL_PREFIX}*"));
     // `--bare` and no built-in tool at all, unless sub-agents are asked for.
-    option("--tools", if job.request.subagents { "Agent".into() } else { String::new() });
+    option(
+        "--tools",
+        if job.request.subagents {
+            "Agent".into()
+        } else {
+            String::new()
+        },
+    );
     option("--model", job.model.clone());
     option("--max-turns", turns.to_string());
     option("--max-budget-usd", format!("{:.6}", budget as f64 / 1e6));
@@ -138,7 +205,8 @@ async fn start(
         args.push("--bare".into());
     }
     let cli = config.agent.cli.as_deref();
-    let cli = cli.ok_or_else(|| ServiceError::new(ErrorKind::AgentUnavailable, "No agent is configured."))?;
+    let cli = cli
+        .ok_or_else(|| ServiceError::new(ErrorKind::AgentUnavailable, "No agent is configured."))?;
     AgentChild::start(&ChildSpec {
         launcher: &service.launcher,
         cli,
@@ -173,9 +241,18 @@ impl Record {
 }
 
 /// Lays the agent's record out where it can be resumed from.
-async fn restore(service: &Service, job: &Job, home: &ChildHome, user: Option<u32>) -> Result<Record> {
+async fn restore(
+    service: &Service,
+    job: &Job,
+    home: &ChildHome,
+    user: Option<u32>,
+) -> Result<Record> {
     let session = job.conversation.session_id.clone();
-    let new = Record { session, resume: None, recap: None };
+    let new = Record {
+        session,
+        resume: None,
+        recap: None,
+    };
     if job.fresh {
         return Ok(new);
     }
@@ -184,11 +261,20 @@ async fn restore(service: &Service, job: &Job, home: &ChildHome, user: Option<u3
     let mut spoken = false;
     let mut after = 0;
     let failed = |cause: std::io::Error| {
-        ServiceError::new(ErrorKind::AgentUnavailable, "The agent's record could not be laid out.").because(cause)
+        ServiceError::new(
+            ErrorKind::AgentUnavailable,
+            "The agent's record could not be laid out.",
+        )
+        .because(cause)
     };
     loop {
-        let rows = service.store.transcript_after(&job.conversation.id, after, 1000).await?;
-        let Some((last, _, _)) = rows.last() else { break };
+        let rows = service
+            .store
+            .transcript_after(&job.conversation.id, after, 1000)
+            .await?;
+        let Some((last, _, _)) = rows.last() else {
+            break;
+        };
         after = *last;
         for (_, file, line) in rows {
             spoken |= file == main && says_something(&line);
@@ -199,11 +285,16 @@ async fn restore(service: &Service, job: &Job, home: &ChildHome, user: Option<u3
                     entry.insert(made)
                 }
             };
-            open.write_all(line.as_bytes()).and_then(|()| open.write_all(b"\n")).map_err(failed)?;
+            open.write_all(line.as_bytes())
+                .and_then(|()| open.write_all(b"\n"))
+                .map_err(failed)?;
         }
     }
     if spoken {
-        return Ok(Record { resume: Some(home.record_path(&main)), ..new });
+        return Ok(Record {
+            resume: Some(home.record_path(&main)),
+            ..new
+        });
     }
     let recap = recap(service, job).await?;
     if files.is_empty() {
@@ -211,17 +302,27 @@ async fn restore(service: &Service, job: &Job, home: &ChildHome, user: Option<u3
     }
     // The agent went away before it had written down anything that it could resume.
     let session = uuid::Uuid::new_v4().to_string();
-    service.store.reset_session(&job.conversation.id, job.held.fence(), &session).await?;
+    service
+        .store
+        .reset_session(&job.conversation.id, job.held.fence(), &session)
+        .await?;
     for file in files.keys() {
         home.remove_record(file).map_err(failed)?;
     }
-    Ok(Record { session, resume: None, recap })
+    Ok(Record {
+        session,
+        resume: None,
+        recap,
+    })
 }
 
 /// Whether a line of the record is part of what was said.
 fn says_something(line: &str) -> bool {
     let value: Value = serde_json::from_str(line).unwrap_or_default();
-    matches!(value.get("type").and_then(Value::as_str), Some("user" | "assistant"))
+    matches!(
+        value.get("type").and_then(Value::as_str),
+        Some("user" | "assistant")
+    )
 }
 
 /// Bytes of the latest messages that are told anew.
@@ -229,13 +330,30 @@ const RECAP: usize = 48 << 10;
 
 /// What was said in the conversation, from our own messages; `None` if nothing.
 async fn recap(service: &Service, job: &Job) -> Result<Option<String>> {
-    let mut page = PageRequest { after: None, limit: Some(500) };
+    let mut page = PageRequest {
+        after: None,
+        limit: Some(500),
+    };
     let mut said: Vec<String> = Vec::new();
     loop {
-        let messages = service.store.message_views(&job.conversation.id, &page).await?;
-        for message in messages.items.iter().filter(|message| message.execution != job.id) {
-            let blocks = message.content.as_array().map(Vec::as_slice).unwrap_or_default();
-            let texts: Vec<&str> = blocks.iter().filter_map(|b| b.get("text").and_then(Value::as_str)).collect();
+        let messages = service
+            .store
+            .message_views(&job.conversation.id, &page)
+            .await?;
+        for message in messages
+            .items
+            .iter()
+            .filter(|message| message.execution != job.id)
+        {
+            let blocks = message
+                .content
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let texts: Vec<&str> = blocks
+                .iter()
+                .filter_map(|b| b.get("text").and_then(Value::as_str))
+                .collect();
             if message.role != "tool" && !texts.is_empty() {
                 said.push(format!("{}: {}", message.role, texts.join("\n")));
             }
@@ -276,8 +394,11 @@ struct RunSink<'a> {
 #[async_trait]
 impl Sink for RunSink<'_> {
     async fn ready(&mut self, init: &Init) -> Result<()> {
-        let tools: Vec<&str> =
-            init.tools.iter().map(|tool| tool.strip_prefix(TOOL_PREFIX).unwrap_or(tool)).collect();
+        let tools: Vec<&str> = init
+            .tools
+            .iter()
+            .map(|tool| tool.strip_prefix(TOOL_PREFIX).unwrap_or(tool))
+            .collect();
         let data = json!({
             "execution": self.job.id,
             "conversation": self.job.conversation.id,
@@ -287,13 +408,16 @@ impl Sink for RunSink<'_> {
             "workspace": self.job.request.workspace,
             "resumed": self.resumed,
         });
-        self.recorder.append(vec![NewEvent::new("session_start", data)]).await
+        self.recorder
+            .append(vec![NewEvent::new("session_start", data)])
+            .await
     }
 
     async fn take(&mut self, mapped: Mapped) -> Result<()> {
         let (conversation, fence) = (&self.job.conversation.id, self.job.held.fence());
         let store = &self.service.store;
-        let kept = patiently(|| store.append_transcript(conversation, fence, &mapped.transcript)).await?;
+        let kept =
+            patiently(|| store.append_transcript(conversation, fence, &mapped.transcript)).await?;
         if kept == Fenced::Refused {
             return Err(lease_lost());
         }

@@ -22,7 +22,12 @@ pub(super) struct Ending<'a> {
 const NAMED: usize = 200;
 
 /// The `done` event.
-pub(super) fn done(state: ExecutionState, usage: &Usage, published: Option<&Published>, turns: u64) -> NewEvent {
+pub(super) fn done(
+    state: ExecutionState,
+    usage: &Usage,
+    published: Option<&Published>,
+    turns: u64,
+) -> NewEvent {
     let empty = Published::default();
     let published_now = published.unwrap_or(&empty);
     let files: Vec<Value> = published_now
@@ -30,7 +35,9 @@ pub(super) fn done(state: ExecutionState, usage: &Usage, published: Option<&Publ
         .iter()
         .take(NAMED)
         .map(|change| match change {
-            FileChange::Put { path, size, digest, .. } => {
+            FileChange::Put {
+                path, size, digest, ..
+            } => {
                 json!({ "path": path, "change": "stored", "size": size, "digest": digest })
             }
             FileChange::Removed { path } => json!({ "path": path, "change": "removed" }),
@@ -62,7 +69,12 @@ pub(super) fn error(code: &str, message: &str) -> NewEvent {
 }
 
 pub(super) async fn finish(service: &Service, recorder: &mut Recorder, ending: Ending<'_>) {
-    let Ending { job, usage, left, outcome } = ending;
+    let Ending {
+        job,
+        usage,
+        left,
+        outcome,
+    } = ending;
     let state = match &outcome {
         Ok(()) => ExecutionState::Finished,
         Err(error) if error.kind() == ErrorKind::Cancelled => ExecutionState::Cancelled,
@@ -74,13 +86,17 @@ pub(super) async fn finish(service: &Service, recorder: &mut Recorder, ending: E
         Err(_) => ExecutionState::Failed,
     };
     match &outcome {
-        Ok(()) => tracing::info!(execution = %job.id, cost_micros = usage.cost_micros, "the run is finished"),
+        Ok(()) => {
+            tracing::info!(execution = %job.id, cost_micros = usage.cost_micros, "the run is finished")
+        }
         Err(error) => tracing::warn!(execution = %job.id, %error, "the run has failed"),
     }
     let fruits = &left.fruits;
     let keep = || {
         let (tokens, cost) = (fruits.context_tokens, fruits.agent_cost);
-        service.store.set_context(&job.conversation.id, job.held.fence(), tokens, cost)
+        service
+            .store
+            .set_context(&job.conversation.id, job.held.fence(), tokens, cost)
     };
     let kept = patiently(keep).await;
     if let Err(error) = kept {
@@ -94,7 +110,10 @@ pub(super) async fn finish(service: &Service, recorder: &mut Recorder, ending: E
         tracing::warn!(execution = %job.id, %error, "an unused workspace was not removed");
     }
     let mut events = Vec::new();
-    let told = outcome.as_ref().err().map(|failure| (failure.code(), failure.public()));
+    let told = outcome
+        .as_ref()
+        .err()
+        .map(|failure| (failure.code(), failure.public()));
     if let Some((code, message)) = told {
         events.push(error(code, message));
     }
@@ -111,7 +130,11 @@ pub(super) async fn finish(service: &Service, recorder: &mut Recorder, ending: E
         }),
     ));
     events.push(done(state, &usage, left.published.as_ref(), fruits.turns));
-    let outcome = Outcome { state, error: told, usage };
+    let outcome = Outcome {
+        state,
+        error: told,
+        usage,
+    };
     if let Err(error) = recorder.finish(events, &outcome).await {
         // The sweeper finds it unfinished.
         tracing::error!(execution = %job.id, %error, "the end of a run was not written down");

@@ -37,7 +37,10 @@ impl Live {
     }
 
     pub(crate) fn listen(&self, id: &ExecutionId) -> Option<broadcast::Receiver<Batch>> {
-        self.senders.read().get(id).map(broadcast::Sender::subscribe)
+        self.senders
+            .read()
+            .get(id)
+            .map(broadcast::Sender::subscribe)
     }
 }
 
@@ -58,29 +61,48 @@ impl Recorder {
         last_seq: u64,
         live: Option<broadcast::Sender<Batch>>,
     ) -> Self {
-        Self { store, id, fence, last_seq, live }
+        Self {
+            store,
+            id,
+            fence,
+            last_seq,
+            live,
+        }
     }
 
     /// Keeps events, and then shows them.
     pub(crate) async fn append(&mut self, events: Vec<NewEvent>) -> Result<()> {
-        if events.is_empty() { Ok(()) } else { self.write(events, None).await }
+        if events.is_empty() {
+            Ok(())
+        } else {
+            self.write(events, None).await
+        }
     }
 
     /// Keeps the last events together with the run's end.
-    pub(crate) async fn finish(&mut self, events: Vec<NewEvent>, outcome: &Outcome<'_>) -> Result<()> {
+    pub(crate) async fn finish(
+        &mut self,
+        events: Vec<NewEvent>,
+        outcome: &Outcome<'_>,
+    ) -> Result<()> {
         self.write(events, Some(outcome)).await
     }
 
     async fn write(&mut self, events: Vec<NewEvent>, outcome: Option<&Outcome<'_>>) -> Result<()> {
         let mut pause = Duration::from_millis(50);
         loop {
-            let written = self.store.append_events(&self.id, self.fence, self.last_seq, &events, outcome).await;
+            let written = self
+                .store
+                .append_events(&self.id, self.fence, self.last_seq, &events, outcome)
+                .await;
             match written {
                 Ok(Fenced::Done) => break,
                 Ok(Fenced::Refused) if self.is_written(&events).await => break,
                 Ok(Fenced::Refused) => return Err(lease_lost()),
                 // A database that comes back within seconds costs a pause, not the run.
-                Err(error) if error.kind() == ErrorKind::Unavailable && pause < Duration::from_secs(8) => {
+                Err(error)
+                    if error.kind() == ErrorKind::Unavailable && pause < Duration::from_secs(8) =>
+                {
                     tracing::warn!(execution = %self.id, %error, "events could not be kept; trying again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -107,10 +129,21 @@ impl Recorder {
 
     /// A commit whose answer was lost looks like a refusal the second time.
     async fn is_written(&self, events: &[NewEvent]) -> bool {
-        let limit = i64::try_from(events.len()).unwrap_or(i64::MAX).saturating_add(1);
-        let Ok(stored) = self.store.events_after(&self.id, self.last_seq, limit).await else { return false };
+        let limit = i64::try_from(events.len())
+            .unwrap_or(i64::MAX)
+            .saturating_add(1);
+        let Ok(stored) = self
+            .store
+            .events_after(&self.id, self.last_seq, limit)
+            .await
+        else {
+            return false;
+        };
         !events.is_empty()
             && stored.len() == events.len()
-            && stored.iter().zip(events).all(|(a, b)| a.kind == b.kind && a.data == b.data)
+            && stored
+                .iter()
+                .zip(events)
+                .all(|(a, b)| a.kind == b.kind && a.data == b.data)
     }
 }

@@ -56,15 +56,25 @@ pub(crate) fn start(service: &Arc<Service>, job: Job) {
     let tasks = service.tasks.clone();
     tasks.spawn(async move {
         let id = job.id.clone();
-        let mut recorder =
-            Recorder::new(service.store.clone(), id.clone(), job.held.fence(), 0, Some(live));
+        let mut recorder = Recorder::new(
+            service.store.clone(),
+            id.clone(),
+            job.held.fence(),
+            0,
+            Some(live),
+        );
         let meter = Arc::new(Meter::new(job.budget));
         let mut left = Left::default();
         let steps = steps(&service, &job, &mut recorder, &meter, &mut left);
         let outcome = AssertUnwindSafe(steps).catch_unwind().await;
         let outcome = outcome.unwrap_or_else(|_| Err(ServiceError::internal("the run panicked")));
         let outcome = conclude(&service, &job, &mut left, outcome).await;
-        let ending = Ending { job: &job, usage: meter.usage(), left: &left, outcome };
+        let ending = Ending {
+            job: &job,
+            usage: meter.usage(),
+            left: &left,
+            outcome,
+        };
         finish(&service, &mut recorder, ending).await;
         job.held.release().await;
         service.live.close(&id);
@@ -74,14 +84,22 @@ pub(crate) fn start(service: &Arc<Service>, job: Job) {
 
 async fn set_state(service: &Service, job: &Job, state: ExecutionState) -> Result<()> {
     job.held.check()?;
-    let set = || service.store.set_state(&job.id, job.held.fence(), &service.replica, state);
+    let set = || {
+        service
+            .store
+            .set_state(&job.id, job.held.fence(), &service.replica, state)
+    };
     match patiently(set).await? {
         Fenced::Done => Ok(()),
         Fenced::Refused => Err(lease_lost()),
     }
 }
 
-pub(super) fn sync<'a>(service: &'a Service, tenant: &'a TenantId, conversation: &'a crate::ConversationId) -> Sync<'a> {
+pub(super) fn sync<'a>(
+    service: &'a Service,
+    tenant: &'a TenantId,
+    conversation: &'a crate::ConversationId,
+) -> Sync<'a> {
     Sync {
         objects: &service.objects,
         config: &service.config.sync,
@@ -101,7 +119,8 @@ async fn steps(
     let _scratch;
     let sandbox = if job.request.workspace {
         set_state(service, job, ExecutionState::Hydrating).await?;
-        super::sweeper::publish_left_over(service, &job.tenant, &job.conversation.id, &job.held).await?;
+        super::sweeper::publish_left_over(service, &job.tenant, &job.conversation.id, &job.held)
+            .await?;
         let info = HomeInfo {
             tenant: job.tenant.clone(),
             conversation: job.conversation.id.clone(),
@@ -121,7 +140,10 @@ async fn steps(
         sandbox(service, job, DirSource::Fd(folder))?
     };
     if job.cancel.is_cancelled() {
-        return Err(ServiceError::new(ErrorKind::Cancelled, "The run was cancelled."));
+        return Err(ServiceError::new(
+            ErrorKind::Cancelled,
+            "The run was cancelled.",
+        ));
     }
     set_state(service, job, ExecutionState::Running).await?;
     left.begun = true;
@@ -136,7 +158,12 @@ async fn steps(
         meter: Arc::clone(meter),
     });
     service.runs.open(&tokens, &run);
-    let agent = AgentRun { service, job, tokens: &tokens, meter };
+    let agent = AgentRun {
+        service,
+        job,
+        tokens: &tokens,
+        meter,
+    };
     let outcome = run_agent(&agent, recorder, &mut left.fruits).await;
     service.runs.close(&tokens);
     at_rest(&sandbox, &job.id).await;
@@ -165,11 +192,18 @@ fn untouched(service: &Service, left: &Left) -> bool {
 }
 
 /// Step five, whatever the agent came to, as long as the conversation is ours.
-async fn conclude(service: &Service, job: &Job, left: &mut Left, outcome: Result<()>) -> Result<()> {
+async fn conclude(
+    service: &Service,
+    job: &Job,
+    left: &mut Left,
+    outcome: Result<()>,
+) -> Result<()> {
     if job.held.check().is_err() {
         return Err(lease_lost());
     }
-    let Some(home) = left.home.clone().filter(|_| left.begun) else { return outcome };
+    let Some(home) = left.home.clone().filter(|_| left.begun) else {
+        return outcome;
+    };
     if untouched(service, left) {
         left.published = Some(Published::default());
         if let Err(error) = home.remove() {
@@ -186,7 +220,11 @@ async fn conclude(service: &Service, job: &Job, left: &mut Left, outcome: Result
         Err(error) => {
             tracing::error!(execution = %job.id, %error, "a workspace could not be stored; it is kept and tried again");
             // Which server has it, so that no other goes on without it.
-            let mark = service.store.set_unpublished(&job.conversation.id, job.held.fence(), Some(&service.replica));
+            let mark = service.store.set_unpublished(
+                &job.conversation.id,
+                job.held.fence(),
+                Some(&service.replica),
+            );
             if let Err(error) = mark.await {
                 tracing::error!(execution = %job.id, %error, "the kept workspace was not written down");
             }
@@ -200,20 +238,34 @@ async fn publish(service: &Service, job: &Job, home: &Home) -> Result<Published>
     set_state(service, job, ExecutionState::Publishing).await?;
     let sync = sync(service, &job.tenant, &job.conversation.id);
     let publish = sync.publish(home, &job.held);
-    let published = tokio::time::timeout(service.config.sync.timeout, publish).await.map_err(|_| {
-        ServiceError::new(ErrorKind::SyncFailed, "The workspace could not be stored in time.")
-    })??;
+    let published = tokio::time::timeout(service.config.sync.timeout, publish)
+        .await
+        .map_err(|_| {
+            ServiceError::new(
+                ErrorKind::SyncFailed,
+                "The workspace could not be stored in time.",
+            )
+        })??;
     let fence = job.held.fence();
     let register = || {
         let execution = Some(&job.id);
-        service.store.register_files(&job.conversation.id, fence, Origin::Ai, execution, &published.changes)
+        service.store.register_files(
+            &job.conversation.id,
+            fence,
+            Origin::Ai,
+            execution,
+            &published.changes,
+        )
     };
     let registered = patiently(register).await?;
     if registered == Fenced::Refused {
         return Err(lease_lost());
     }
     if job.conversation.unpublished.is_some() {
-        service.store.set_unpublished(&job.conversation.id, fence, None).await?;
+        service
+            .store
+            .set_unpublished(&job.conversation.id, fence, None)
+            .await?;
     }
     home.remove()?;
     Ok(published)

@@ -43,8 +43,18 @@ struct Follower<'a> {
     sender: &'a mpsc::Sender<StoredEvent>,
 }
 
-async fn follow(service: &Service, id: &ExecutionId, after: u64, sender: &mpsc::Sender<StoredEvent>) {
-    let mut follower = Follower { service, id, last: after, sender };
+async fn follow(
+    service: &Service,
+    id: &ExecutionId,
+    after: u64,
+    sender: &mpsc::Sender<StoredEvent>,
+) {
+    let mut follower = Follower {
+        service,
+        id,
+        last: after,
+        sender,
+    };
     loop {
         // Listen first, read then: nothing falls between.
         let live = service.live.listen(id);
@@ -60,7 +70,10 @@ async fn follow(service: &Service, id: &ExecutionId, after: u64, sender: &mpsc::
         };
         // Lagging behind or a closed channel: the database has what was missed.
         while let Ok(batch) = live.recv().await {
-            if batch.first().is_some_and(|event| event.seq > follower.last.saturating_add(1)) {
+            if batch
+                .first()
+                .is_some_and(|event| event.seq > follower.last.saturating_add(1))
+            {
                 break;
             }
             for event in batch.iter() {
@@ -79,12 +92,21 @@ impl Follower<'_> {
         }
         self.last = event.seq;
         let end = is_last(&event);
-        if self.sender.send(event).await.is_err() || end { Next::End } else { Next::More }
+        if self.sender.send(event).await.is_err() || end {
+            Next::End
+        } else {
+            Next::More
+        }
     }
 
     async fn replay(&mut self) -> Next {
         loop {
-            let events = match self.service.store.events_after(self.id, self.last, PAGE).await {
+            let events = match self
+                .service
+                .store
+                .events_after(self.id, self.last, PAGE)
+                .await
+            {
                 Ok(events) => events,
                 Err(error) => {
                     // The client comes again with the number of its last event.

@@ -40,7 +40,11 @@ pub(crate) async fn sweep(service: &Arc<Service>, at_start: bool) -> Result<()> 
 
 /// Brings a run whose server is gone to its end, if nobody else is at it.
 async fn take_over(service: &Service, row: &ExecutionRow) -> Result<()> {
-    let floor = service.store.conversation_row(&row.tenant, &row.conversation).await?.map_or(0, |c| c.fence);
+    let floor = service
+        .store
+        .conversation_row(&row.tenant, &row.conversation)
+        .await?
+        .map_or(0, |c| c.fence);
     let held = match take(service, &row.tenant, &row.conversation, floor).await {
         Ok(held) => held,
         Err(error) if error.kind() == ErrorKind::ConversationBusy => return Ok(()),
@@ -54,13 +58,18 @@ async fn take_over(service: &Service, row: &ExecutionRow) -> Result<()> {
 
 async fn end_lapsed(service: &Service, row: &ExecutionRow, held: &Held) -> Result<()> {
     // It may have ended, or gone on, before the lease was ours.
-    let Some(row) = service.store.execution_row(&row.id).await? else { return Ok(()) };
+    let Some(row) = service.store.execution_row(&row.id).await? else {
+        return Ok(());
+    };
     if row.state.is_final() || service.runs.is_alive(&row.id) {
         return Ok(());
     }
     tracing::warn!(execution = %row.id, state = row.state.as_str(), "a run whose server went away is brought to its end");
     let fence = held.fence();
-    let state = service.store.set_state(&row.id, fence, &service.replica, ExecutionState::Publishing).await?;
+    let state = service
+        .store
+        .set_state(&row.id, fence, &service.replica, ExecutionState::Publishing)
+        .await?;
     if state == Fenced::Refused {
         return Ok(());
     }
@@ -68,26 +77,51 @@ async fn end_lapsed(service: &Service, row: &ExecutionRow, held: &Held) -> Resul
     if row.workspace {
         match publish_left_over(service, &row.tenant, &row.conversation, held).await? {
             Some(done) => published = Some(done),
-            None if matches!(row.state, ExecutionState::Running | ExecutionState::Publishing)
-                && row.owner != service.replica =>
+            None if matches!(
+                row.state,
+                ExecutionState::Running | ExecutionState::Publishing
+            ) && row.owner != service.replica =>
             {
                 // Its disk may hold what the store does not.
-                service.store.set_unpublished(&row.conversation, fence, Some(&row.owner)).await?;
+                service
+                    .store
+                    .set_unpublished(&row.conversation, fence, Some(&row.owner))
+                    .await?;
             }
             None => {}
         }
     }
     let usage = service.store.usage_of_execution(&row.id).await?;
     let (state, told) = if row.cancel {
-        (ExecutionState::Cancelled, ("cancelled", "The run was cancelled."))
+        (
+            ExecutionState::Cancelled,
+            ("cancelled", "The run was cancelled."),
+        )
     } else {
         let text = "The server that ran this went away. Files and messages up to then are kept.";
         (ExecutionState::Failed, ("interrupted", text))
     };
-    let mut recorder =
-        Recorder::new(service.store.clone(), row.id.clone(), fence, row.last_seq, None);
-    let events = vec![error(told.0, told.1), done(state, &usage, published.as_ref(), 0)];
-    recorder.finish(events, &Outcome { state, error: Some(told), usage }).await
+    let mut recorder = Recorder::new(
+        service.store.clone(),
+        row.id.clone(),
+        fence,
+        row.last_seq,
+        None,
+    );
+    let events = vec![
+        error(told.0, told.1),
+        done(state, &usage, published.as_ref(), 0),
+    ];
+    recorder
+        .finish(
+            events,
+            &Outcome {
+                state,
+                error: Some(told),
+                usage,
+            },
+        )
+        .await
 }
 
 /// Publishes what an earlier run left on this disk, before anything else happens to
@@ -98,7 +132,9 @@ pub(super) async fn publish_left_over(
     conversation: &ConversationId,
     held: &Held,
 ) -> Result<Option<Published>> {
-    let Some(home) = service.homes.find(conversation)? else { return Ok(None) };
+    let Some(home) = service.homes.find(conversation)? else {
+        return Ok(None);
+    };
     let info = home.info()?;
     let Some(info) = info.filter(|info| info.tenant == *tenant && home.is_complete()) else {
         // Fetching was cut off: the store has all of it.
@@ -115,12 +151,23 @@ pub(super) async fn publish_left_over(
     home.adopt(info.clone(), held.fence())?;
     let published = sync.publish(&home, held).await?;
     let execution = Some(&info.execution);
-    let registered =
-        service.store.register_files(conversation, held.fence(), Origin::Ai, execution, &published.changes).await?;
+    let registered = service
+        .store
+        .register_files(
+            conversation,
+            held.fence(),
+            Origin::Ai,
+            execution,
+            &published.changes,
+        )
+        .await?;
     if registered == Fenced::Refused {
         return Err(lease_lost());
     }
-    service.store.set_unpublished(conversation, held.fence(), None).await?;
+    service
+        .store
+        .set_unpublished(conversation, held.fence(), None)
+        .await?;
     home.remove()?;
     tracing::info!(%conversation, execution = %info.execution, files = published.changes.len(),
         "a left-over workspace is stored");
@@ -129,11 +176,17 @@ pub(super) async fn publish_left_over(
 
 /// A home whose run is over: publish it, unless somebody is at the conversation.
 async fn settle_home(service: &Service, home: &Home) -> Result<()> {
-    let Some(info) = home.info()? else { return home.remove() };
+    let Some(info) = home.info()? else {
+        return home.remove();
+    };
     if service.runs.is_alive(&info.execution) {
         return Ok(());
     }
-    let Some(row) = service.store.conversation_row(&info.tenant, &info.conversation).await? else {
+    let Some(row) = service
+        .store
+        .conversation_row(&info.tenant, &info.conversation)
+        .await?
+    else {
         // The conversation is deleted, and its files with it.
         return home.remove();
     };

@@ -59,7 +59,9 @@ impl Figures {
     /// One `data:` of the stream.
     fn take_event(&mut self, event: &Value) {
         match event.get("type").and_then(Value::as_str) {
-            Some("message_start") => self.take_message(event.get("message").unwrap_or(&Value::Null)),
+            Some("message_start") => {
+                self.take_message(event.get("message").unwrap_or(&Value::Null))
+            }
             Some("message_delta") => {
                 if let Some(usage) = event.get("usage") {
                     self.take_usage(usage);
@@ -68,9 +70,14 @@ impl Figures {
             }
             Some("content_block_delta") => {
                 let delta = event.get("delta").and_then(Value::as_object);
-                let texts = delta.into_iter().flatten().filter(|(key, _)| *key != "type");
+                let texts = delta
+                    .into_iter()
+                    .flatten()
+                    .filter(|(key, _)| *key != "type");
                 let texts = texts.filter_map(|(_, value)| value.as_str());
-                self.text = self.text.saturating_add(texts.map(|text| text.len() as u64).sum());
+                self.text = self
+                    .text
+                    .saturating_add(texts.map(|text| text.len() as u64).sum());
             }
             _ => {}
         }
@@ -78,7 +85,11 @@ impl Figures {
 
     pub(super) fn usage(&self, price: ModelPrice) -> Usage {
         // A stream that was cut has cost what came of it; four bytes are about a token.
-        let output = if self.complete { self.output } else { self.output.max(self.text / 4) };
+        let output = if self.complete {
+            self.output
+        } else {
+            self.output.max(self.text / 4)
+        };
         let cost = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
         let sum = cost(self.input, price.input)
             + cost(output, price.output)
@@ -106,7 +117,10 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(streaming: bool) -> Self {
-        Self { streaming, ..Self::default() }
+        Self {
+            streaming,
+            ..Self::default()
+        }
     }
 
     pub(super) fn take(&mut self, bytes: &[u8]) {
@@ -135,7 +149,9 @@ impl Reader {
     }
 
     fn line(&mut self) {
-        let Some(data) = self.kept.strip_prefix(b"data:") else { return };
+        let Some(data) = self.kept.strip_prefix(b"data:") else {
+            return;
+        };
         if let Ok(event) = serde_json::from_slice::<Value>(data) {
             self.figures.take_event(&event);
         }
@@ -161,12 +177,18 @@ pub(super) struct Metered<S> {
 
 impl<S> Metered<S> {
     pub(super) fn new(inner: S, watch: Watch, streaming: bool) -> Self {
-        Self { inner: Box::pin(inner), reader: Reader::new(streaming), watch: Some(watch) }
+        Self {
+            inner: Box::pin(inner),
+            reader: Reader::new(streaming),
+            watch: Some(watch),
+        }
     }
 
     /// Once: at the end of the answer, or when the agent hangs up.
     fn settle(&mut self) {
-        let Some(watch) = self.watch.take() else { return };
+        let Some(watch) = self.watch.take() else {
+            return;
+        };
         if !watch.counts {
             return;
         }
@@ -232,7 +254,13 @@ mod tests {
 
     #[test]
     fn figures_come_out_whatever_the_pieces() {
-        let price = ModelPrice { input: 3_000_000, output: 15_000_000, cache_read: 0, cache_write: 0, window: 1 };
+        let price = ModelPrice {
+            input: 3_000_000,
+            output: 15_000_000,
+            cache_read: 0,
+            cache_write: 0,
+            window: 1,
+        };
         for size in 1..STREAM.len() {
             let mut reader = Reader::new(true);
             for piece in STREAM.as_bytes().chunks(size) {
@@ -241,7 +269,12 @@ mod tests {
             reader.end();
             let usage = reader.figures.usage(price);
             assert_eq!(
-                (usage.input_tokens, usage.output_tokens, usage.cache_read_tokens, usage.cache_write_tokens),
+                (
+                    usage.input_tokens,
+                    usage.output_tokens,
+                    usage.cache_read_tokens,
+                    usage.cache_write_tokens
+                ),
                 (100, 25, 7, 3)
             );
             assert_eq!(usage.cost_micros, 300 + 375);
@@ -252,9 +285,20 @@ mod tests {
     #[test]
     fn a_cut_stream_is_charged_by_what_came() {
         let mut reader = Reader::new(true);
-        reader.take(STREAM.split_once("data: {\"type\":\"message_delta\"").map_or("", |s| s.0).as_bytes());
+        reader.take(
+            STREAM
+                .split_once("data: {\"type\":\"message_delta\"")
+                .map_or("", |s| s.0)
+                .as_bytes(),
+        );
         reader.end();
-        assert_eq!(reader.figures.usage(ModelConfig::default().price("x")).output_tokens, 6);
+        assert_eq!(
+            reader
+                .figures
+                .usage(ModelConfig::default().price("x"))
+                .output_tokens,
+            6
+        );
     }
 
     #[test]
@@ -263,7 +307,12 @@ mod tests {
         reader.take(br#"{"model":"m","usage":{"input_tokens":5,"#);
         reader.take(br#""output_tokens":6}}"#);
         reader.end();
-        let usage = reader.figures.usage(ModelConfig::default().price("claude-sonnet-4-5"));
-        assert_eq!((usage.input_tokens, usage.output_tokens, usage.cost_micros), (5, 6, 15 + 90));
+        let usage = reader
+            .figures
+            .usage(ModelConfig::default().price("claude-sonnet-4-5"));
+        assert_eq!(
+            (usage.input_tokens, usage.output_tokens, usage.cost_micros),
+            (5, 6, 15 + 90)
+        );
     }
 }

@@ -34,11 +34,19 @@ const TIDY_ABOVE: usize = 4096;
 
 #[async_trait]
 impl Leases for LocalLeases {
-    async fn acquire(&self, key: &str, owner: &str, ttl: Duration, floor: u64) -> Result<Option<u64>> {
+    async fn acquire(
+        &self,
+        key: &str,
+        owner: &str,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Option<u64>> {
         let now = Instant::now();
         let mut state = self.state.lock();
         if state.leases.len() > TIDY_ABOVE {
-            state.leases.retain(|_, e| e.owner.as_ref().is_some_and(|(_, until)| *until > now));
+            state
+                .leases
+                .retain(|_, e| e.owner.as_ref().is_some_and(|(_, until)| *until > now));
         }
         let entry = state.leases.entry(key.to_owned()).or_default();
         if entry.owner.as_ref().is_some_and(|(_, until)| *until > now) {
@@ -52,7 +60,9 @@ impl Leases for LocalLeases {
     async fn renew(&self, key: &str, owner: &str, ttl: Duration) -> Result<bool> {
         let now = Instant::now();
         let mut state = self.state.lock();
-        let Some(entry) = state.leases.get_mut(key) else { return Ok(false) };
+        let Some(entry) = state.leases.get_mut(key) else {
+            return Ok(false);
+        };
         match &mut entry.owner {
             Some((holder, until)) if holder == owner && *until > now => {
                 *until = now + ttl;
@@ -65,7 +75,10 @@ impl Leases for LocalLeases {
     async fn release(&self, key: &str, owner: &str) -> Result<()> {
         let mut state = self.state.lock();
         if let Some(entry) = state.leases.get_mut(key)
-            && entry.owner.as_ref().is_some_and(|(holder, _)| holder == owner)
+            && entry
+                .owner
+                .as_ref()
+                .is_some_and(|(holder, _)| holder == owner)
         {
             entry.owner = None;
         }
@@ -80,7 +93,9 @@ impl Leases for LocalLeases {
         let now = Instant::now();
         let mut state = self.state.lock();
         if state.counts.len() > TIDY_ABOVE {
-            state.counts.retain(|_, (since, _)| now.duration_since(*since) < window);
+            state
+                .counts
+                .retain(|_, (since, _)| now.duration_since(*since) < window);
         }
         let entry = state.counts.entry(key.to_owned()).or_insert((now, 0));
         if now.duration_since(entry.0) >= window {

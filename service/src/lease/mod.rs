@@ -23,7 +23,13 @@ use crate::error::{ErrorKind, Result, ServiceError};
 pub(crate) trait Leases: Send + Sync {
     /// Takes the lease if nobody has it; the token is above `floor` and above every
     /// earlier one. `None` when somebody has it.
-    async fn acquire(&self, key: &str, owner: &str, ttl: Duration, floor: u64) -> Result<Option<u64>>;
+    async fn acquire(
+        &self,
+        key: &str,
+        owner: &str,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Option<u64>>;
     /// Prolongs it. False when it is no longer the owner's.
     async fn renew(&self, key: &str, owner: &str, ttl: Duration) -> Result<bool>;
     /// Gives it back if it is still the owner's.
@@ -84,7 +90,11 @@ impl Held {
 
     /// An error once the lease is lost.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.lost.is_cancelled() { Err(lease_lost()) } else { Ok(()) }
+        if self.lost.is_cancelled() {
+            Err(lease_lost())
+        } else {
+            Ok(())
+        }
     }
 
     /// Gives the lease back.
@@ -99,7 +109,9 @@ impl Held {
             Ok(Err(error)) => {
                 tracing::warn!(lease.key = %self.key, %error, "a lease was not released; it will lapse");
             }
-            Err(_) => tracing::warn!(lease.key = %self.key, "a lease was not released in time; it will lapse"),
+            Err(_) => {
+                tracing::warn!(lease.key = %self.key, "a lease was not released in time; it will lapse")
+            }
         }
     }
 
@@ -118,14 +130,17 @@ impl Held {
                     () = tokio::time::sleep(pause) => {}
                 }
                 let asked = Instant::now();
-                let renewal = tokio::time::timeout_at(sure_until, leases.renew(&key, &owner, ttl)).await;
+                let renewal =
+                    tokio::time::timeout_at(sure_until, leases.renew(&key, &owner, ttl)).await;
                 match renewal {
                     Ok(Ok(true)) => {
                         sure_until = asked + ttl - margin;
                         pause = ttl / 3;
                         continue;
                     }
-                    Ok(Ok(false)) => tracing::error!(lease.key = %key, "another has taken the lease"),
+                    Ok(Ok(false)) => {
+                        tracing::error!(lease.key = %key, "another has taken the lease")
+                    }
                     Ok(Err(error)) => {
                         tracing::warn!(lease.key = %key, %error, "the lease could not be renewed");
                         pause = ttl / 20;
@@ -151,7 +166,10 @@ impl Drop for Held {
 }
 
 pub(crate) fn lease_lost() -> ServiceError {
-    ServiceError::new(ErrorKind::LeaseLost, "Another server has taken this conversation over.")
+    ServiceError::new(
+        ErrorKind::LeaseLost,
+        "Another server has taken this conversation over.",
+    )
 }
 
 #[cfg(test)]
@@ -160,7 +178,9 @@ mod tests {
     use super::*;
 
     async fn held(leases: &Arc<dyn Leases>, floor: u64) -> Option<Held> {
-        Held::acquire(leases, "k", "r", Duration::from_millis(200), floor).await.unwrap()
+        Held::acquire(leases, "k", "r", Duration::from_millis(200), floor)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -177,7 +197,10 @@ mod tests {
         let second = held(&leases, 0).await.unwrap();
         assert_eq!(second.fence(), 9);
         drop(second);
-        assert!(held(&leases, 0).await.is_none(), "a dropped lease lapses, it is not released");
+        assert!(
+            held(&leases, 0).await.is_none(),
+            "a dropped lease lapses, it is not released"
+        );
         tokio::time::sleep(Duration::from_millis(250)).await;
         assert_eq!(held(&leases, 50).await.unwrap().fence(), 51);
     }
@@ -188,7 +211,9 @@ mod tests {
         let leases: Arc<dyn Leases> = Arc::clone(&local) as Arc<dyn Leases>;
         let first = held(&leases, 0).await.unwrap();
         local.steal("k");
-        tokio::time::timeout(Duration::from_secs(1), first.lost().cancelled()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(1), first.lost().cancelled())
+            .await
+            .unwrap();
         assert_eq!(first.check().unwrap_err().kind(), ErrorKind::LeaseLost);
     }
 }

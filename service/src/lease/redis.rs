@@ -48,20 +48,27 @@ return count
 ";
 
 fn unreachable(cause: RedisError) -> ServiceError {
-    ServiceError::new(ErrorKind::Unavailable, "The lease server cannot be reached.").because(cause)
+    ServiceError::new(
+        ErrorKind::Unavailable,
+        "The lease server cannot be reached.",
+    )
+    .because(cause)
 }
 
 impl RedisLeases {
     /// Connects; an address that cannot be reached is an error at once.
     pub(crate) async fn connect(url: &SecretString, prefix: &str) -> Result<Self> {
         let client = Client::open(url.expose_secret()).map_err(|cause| {
-            ServiceError::new(ErrorKind::Config, "The address of Redis is not valid.").because(cause)
+            ServiceError::new(ErrorKind::Config, "The address of Redis is not valid.")
+                .because(cause)
         })?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(Duration::from_secs(3)))
             .set_response_timeout(Some(Duration::from_secs(3)))
             .set_number_of_retries(2);
-        let connection = ConnectionManager::new_with_config(client, config).await.map_err(unreachable)?;
+        let connection = ConnectionManager::new_with_config(client, config)
+            .await
+            .map_err(unreachable)?;
         Ok(Self {
             connection,
             prefix: prefix.to_owned(),
@@ -84,7 +91,13 @@ fn millis(time: Duration) -> u64 {
 
 #[async_trait]
 impl Leases for RedisLeases {
-    async fn acquire(&self, key: &str, owner: &str, ttl: Duration, floor: u64) -> Result<Option<u64>> {
+    async fn acquire(
+        &self,
+        key: &str,
+        owner: &str,
+        ttl: Duration,
+        floor: u64,
+    ) -> Result<Option<u64>> {
         let fence: i64 = self
             .acquire
             .key(self.lease_key(key))

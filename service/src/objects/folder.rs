@@ -74,7 +74,11 @@ fn place(key: &str) -> io::Result<Vec<String>> {
                 cut -= 1;
             }
             let digest = blake3::hash(part.as_bytes()).to_hex();
-            Ok(format!("{}~{}", part.get(..cut).unwrap_or_default(), digest))
+            Ok(format!(
+                "{}~{}",
+                part.get(..cut).unwrap_or_default(),
+                digest
+            ))
         })
         .collect()
 }
@@ -82,7 +86,13 @@ fn place(key: &str) -> io::Result<Vec<String>> {
 fn etag(file: &File) -> io::Result<(String, u64)> {
     let stat = rustix::fs::fstat(file)?;
     let size = u64::try_from(stat.st_size).unwrap_or(0);
-    Ok((format!("{:x}-{:x}-{:x}-{:x}", stat.st_ino, stat.st_mtime, stat.st_mtime_nsec, size), size))
+    Ok((
+        format!(
+            "{:x}-{:x}-{:x}-{:x}",
+            stat.st_ino, stat.st_mtime, stat.st_mtime_nsec, size
+        ),
+        size,
+    ))
 }
 
 impl Inner {
@@ -136,7 +146,11 @@ impl Inner {
         let result = (|| {
             let current = match condition {
                 Condition::Any => None,
-                _ => self.open(key)?.map(|file| etag(&file)).transpose()?.map(|(etag, _)| etag),
+                _ => self
+                    .open(key)?
+                    .map(|file| etag(&file))
+                    .transpose()?
+                    .map(|(etag, _)| etag),
             };
             let holds = match condition {
                 Condition::Any => true,
@@ -193,7 +207,9 @@ impl Inner {
         for mut parts in folders {
             while parts.len() > 1 {
                 let Some(name) = parts.pop() else { break };
-                let Ok(parent) = open_dir(&self.root, &parts.join("/")) else { break };
+                let Ok(parent) = open_dir(&self.root, &parts.join("/")) else {
+                    break;
+                };
                 if rustix::fs::unlinkat(&parent, name.as_str(), AtFlags::REMOVEDIR).is_err() {
                     break;
                 }
@@ -204,7 +220,9 @@ impl Inner {
 
     fn delete_prefix(&self, prefix: &str) -> io::Result<()> {
         let mut parts = place(prefix.trim_end_matches('/'))?;
-        let Some(name) = parts.pop() else { return Ok(()) };
+        let Some(name) = parts.pop() else {
+            return Ok(());
+        };
         let parent = if parts.is_empty() {
             self.root.try_clone()?
         } else {
@@ -235,9 +253,16 @@ impl FolderObjects {
             for name in crate::sync::dir::names(&temp)? {
                 let _ = rustix::fs::unlinkat(&temp, name.as_slice(), AtFlags::empty());
             }
-            Ok(Inner { root, temp, lock: File::from(lock), guard: Mutex::new(()) })
+            Ok(Inner {
+                root,
+                temp,
+                lock: File::from(lock),
+                guard: Mutex::new(()),
+            })
         };
-        Ok(Self { inner: Arc::new(open().map_err(unreachable_store)?) })
+        Ok(Self {
+            inner: Arc::new(open().map_err(unreachable_store)?),
+        })
     }
 
     async fn blocking<T: Send + 'static>(
@@ -259,7 +284,9 @@ impl Objects for FolderObjects {
     async fn get(&self, key: &str) -> Result<Option<Object>> {
         let key = key.to_owned();
         self.blocking(move |inner| {
-            let Some(mut file) = inner.open(&key)? else { return Ok(None) };
+            let Some(mut file) = inner.open(&key)? else {
+                return Ok(None);
+            };
             let (etag, size) = etag(&file)?;
             if size <= CHUNK as u64 {
                 let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
@@ -267,8 +294,13 @@ impl Objects for FolderObjects {
                 let bytes: ByteStream = Box::pin(futures::stream::iter([Ok(Bytes::from(all))]));
                 return Ok(Some(Object { etag, size, bytes }));
             }
-            let stream = tokio_util::io::ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
-            Ok(Some(Object { etag, size, bytes: Box::pin(stream) }))
+            let stream =
+                tokio_util::io::ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+            Ok(Some(Object {
+                etag,
+                size,
+                bytes: Box::pin(stream),
+            }))
         })
         .await
     }
@@ -286,7 +318,12 @@ impl Objects for FolderObjects {
         .await
     }
 
-    async fn put_stream(&self, key: &str, mut bytes: ByteStream, _part: usize) -> Result<(String, u64)> {
+    async fn put_stream(
+        &self,
+        key: &str,
+        mut bytes: ByteStream,
+        _part: usize,
+    ) -> Result<(String, u64)> {
         let (temp, file) = self.blocking(|inner| inner.temp_file()).await?;
         let mut file = Some(file);
         let mut size: u64 = 0;
@@ -295,7 +332,8 @@ impl Objects for FolderObjects {
             let step = match (part, file.take()) {
                 (Ok(part), Some(mut open)) => {
                     size = size.saturating_add(part.len() as u64);
-                    self.blocking(move |_| open.write_all(&part).map(|()| open)).await
+                    self.blocking(move |_| open.write_all(&part).map(|()| open))
+                        .await
                 }
                 (Err(error), _) => Err(unreachable_store(error)),
                 (Ok(_), None) => Err(unreachable_store("the file is gone")),
@@ -316,7 +354,9 @@ impl Objects for FolderObjects {
             },
             (failed, _) => {
                 let _ = rustix::fs::unlinkat(&inner.temp, temp.as_str(), AtFlags::empty());
-                Ok(Err(failed.unwrap_or_else(|| unreachable_store("the file is gone"))))
+                Ok(Err(
+                    failed.unwrap_or_else(|| unreachable_store("the file is gone"))
+                ))
             }
         })
         .await?
@@ -329,11 +369,17 @@ impl Objects for FolderObjects {
 
     async fn delete_prefix(&self, prefix: &str) -> Result<()> {
         let prefix = prefix.to_owned();
-        self.blocking(move |inner| inner.delete_prefix(&prefix)).await
+        self.blocking(move |inner| inner.delete_prefix(&prefix))
+            .await
     }
 
     async fn ping(&self) -> Result<()> {
-        self.blocking(|inner| rustix::fs::fstat(&inner.root).map(|_| ()).map_err(Into::into)).await
+        self.blocking(|inner| {
+            rustix::fs::fstat(&inner.root)
+                .map(|_| ())
+                .map_err(Into::into)
+        })
+        .await
     }
 }
 

@@ -51,7 +51,9 @@ impl Object {
         while let Some(part) = self.bytes.next().await {
             let part = part.map_err(unreachable_store)?;
             if (all.len() as u64).saturating_add(part.len() as u64) > max {
-                return Err(ServiceError::internal("an object is larger than what it may be"));
+                return Err(ServiceError::internal(
+                    "an object is larger than what it may be",
+                ));
             }
             all.extend_from_slice(&part);
         }
@@ -79,5 +81,9 @@ pub(crate) trait Objects: Send + Sync {
 pub(crate) fn unreachable_store(
     cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> ServiceError {
-    ServiceError::new(ErrorKind::SyncFailed, "The object store failed or cannot be reached.").because(cause)
+    ServiceError::new(
+        ErrorKind::SyncFailed,
+        "The object store failed or cannot be reached.",
+    )
+    .because(cause)
 }

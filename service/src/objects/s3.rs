@@ -9,8 +9,8 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
 use object_store::{
-    ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion,
-    WriteMultipart,
+    ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    UpdateVersion, WriteMultipart,
 };
 use secrecy::ExposeSecret;
 
@@ -43,7 +43,9 @@ impl S3Objects {
                     .with_pool_max_idle_per_host(64),
             );
         if let Some(endpoint) = &config.endpoint {
-            builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_virtual_hosted_style_request(false);
         }
         if let Some(id) = &config.access_key_id {
             builder = builder.with_access_key_id(id);
@@ -55,11 +57,22 @@ impl S3Objects {
             builder = builder.with_token(token.expose_secret());
         }
         let store = builder.build().map_err(|cause| {
-            ServiceError::new(ErrorKind::Config, "The object store's settings do not work.").because(cause)
+            ServiceError::new(
+                ErrorKind::Config,
+                "The object store's settings do not work.",
+            )
+            .because(cause)
         })?;
         let prefix = config.prefix.as_deref().unwrap_or("").trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Ok(Self { store: Arc::new(store), prefix })
+        let prefix = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("{prefix}/")
+        };
+        Ok(Self {
+            store: Arc::new(store),
+            prefix,
+        })
     }
 
     fn path(&self, key: &str) -> Result<Path> {
@@ -68,7 +81,9 @@ impl S3Objects {
 }
 
 fn version(etag: Option<String>) -> Result<String> {
-    etag.ok_or_else(|| unreachable_store("the object store names no version (ETag) of what it keeps"))
+    etag.ok_or_else(|| {
+        unreachable_store("the object store names no version (ETag) of what it keeps")
+    })
 }
 
 #[async_trait]
@@ -82,27 +97,52 @@ impl Objects for S3Objects {
         let etag = version(got.meta.e_tag.clone())?;
         let size = got.meta.size;
         let bytes = got.into_stream().map_err(std::io::Error::other);
-        Ok(Some(Object { etag, size, bytes: Box::pin(bytes) }))
+        Ok(Some(Object {
+            etag,
+            size,
+            bytes: Box::pin(bytes),
+        }))
     }
 
     async fn put(&self, key: &str, bytes: Bytes, condition: Condition) -> Result<Put> {
         let mode = match condition {
             Condition::Any => PutMode::Overwrite,
             Condition::Absent => PutMode::Create,
-            Condition::Matches(etag) => PutMode::Update(UpdateVersion { e_tag: Some(etag), version: None }),
+            Condition::Matches(etag) => PutMode::Update(UpdateVersion {
+                e_tag: Some(etag),
+                version: None,
+            }),
         };
-        let options = PutOptions { mode, ..PutOptions::default() };
-        match self.store.put_opts(&self.path(key)?, bytes.into(), options).await {
+        let options = PutOptions {
+            mode,
+            ..PutOptions::default()
+        };
+        match self
+            .store
+            .put_opts(&self.path(key)?, bytes.into(), options)
+            .await
+        {
             Ok(done) => Ok(Put::Done(version(done.e_tag)?)),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotModified { .. }) => {
-                Ok(Put::Conflict)
-            }
+            Err(
+                Error::AlreadyExists { .. }
+                | Error::Precondition { .. }
+                | Error::NotModified { .. },
+            ) => Ok(Put::Conflict),
             Err(error) => Err(unreachable_store(error)),
         }
     }
 
-    async fn put_stream(&self, key: &str, mut bytes: ByteStream, part: usize) -> Result<(String, u64)> {
-        let upload = self.store.put_multipart(&self.path(key)?).await.map_err(unreachable_store)?;
+    async fn put_stream(
+        &self,
+        key: &str,
+        mut bytes: ByteStream,
+        part: usize,
+    ) -> Result<(String, u64)> {
+        let upload = self
+            .store
+            .put_multipart(&self.path(key)?)
+            .await
+            .map_err(unreachable_store)?;
         // S3 takes no part below 5 MiB but the last.
         let mut writer = WriteMultipart::new_with_chunk_size(upload, part.max(5 << 20));
         let mut size: u64 = 0;
@@ -110,7 +150,10 @@ impl Objects for S3Objects {
             let step = async {
                 let next = next.map_err(unreachable_store)?;
                 // One part on its way and one being filled: that is the memory it takes.
-                writer.wait_for_capacity(1).await.map_err(unreachable_store)?;
+                writer
+                    .wait_for_capacity(1)
+                    .await
+                    .map_err(unreachable_store)?;
                 size = size.saturating_add(next.len() as u64);
                 writer.put(next);
                 Ok(())
@@ -125,7 +168,10 @@ impl Objects for S3Objects {
     }
 
     async fn delete(&self, keys: &[String]) -> Result<()> {
-        let paths = keys.iter().map(|key| self.path(key)).collect::<Result<Vec<_>>>()?;
+        let paths = keys
+            .iter()
+            .map(|key| self.path(key))
+            .collect::<Result<Vec<_>>>()?;
         let paths = futures::stream::iter(paths.into_iter().map(Ok)).boxed();
         let mut results = self.store.delete_stream(paths);
         while let Some(result) = results.next().await {
@@ -139,7 +185,11 @@ impl Objects for S3Objects {
 
     async fn delete_prefix(&self, prefix: &str) -> Result<()> {
         let path = self.path(prefix.trim_end_matches('/'))?;
-        let paths = self.store.list(Some(&path)).map_ok(|meta| meta.location).boxed();
+        let paths = self
+            .store
+            .list(Some(&path))
+            .map_ok(|meta| meta.location)
+            .boxed();
         let mut results = self.store.delete_stream(paths);
         while let Some(result) = results.next().await {
             match result {

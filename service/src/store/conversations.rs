@@ -176,7 +176,10 @@ impl Store {
             "DELETE FROM execution_events WHERE execution_id IN (SELECT id FROM executions WHERE conversation_id = $1)",
             "UPDATE executions SET request = '{}' WHERE conversation_id = $1",
         ] {
-            sqlx::query(statement).bind(id.as_str()).execute(&mut *tx).await?;
+            sqlx::query(statement)
+                .bind(id.as_str())
+                .execute(&mut *tx)
+                .await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -216,7 +219,12 @@ impl Store {
     }
 
     /// Says that a server's disk holds what the store does not, or no longer.
-    pub(crate) async fn set_unpublished(&self, id: &ConversationId, fence: u64, server: Option<&str>) -> Result<()> {
+    pub(crate) async fn set_unpublished(
+        &self,
+        id: &ConversationId,
+        fence: u64,
+        server: Option<&str>,
+    ) -> Result<()> {
         sqlx::query(
             "UPDATE conversations SET unpublished = $3, unpublished_at = $4 WHERE id = $1 AND fence <= $2",
         )
@@ -231,7 +239,12 @@ impl Store {
 
     /// Starts the agent's record anew under another name, for one that cannot be
     /// resumed.
-    pub(crate) async fn reset_session(&self, id: &ConversationId, fence: u64, session: &str) -> Result<()> {
+    pub(crate) async fn reset_session(
+        &self,
+        id: &ConversationId,
+        fence: u64,
+        session: &str,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
         let done = sqlx::query(
             "UPDATE conversations SET session_id = $3, agent_cost = 0 WHERE id = $1 AND fence <= $2",
@@ -282,7 +295,11 @@ impl Store {
         conversation: &ConversationId,
         page: &PageRequest,
     ) -> Result<Page<MessageView>> {
-        let after: i64 = page.after.as_deref().and_then(|a| a.parse().ok()).unwrap_or(0);
+        let after: i64 = page
+            .after
+            .as_deref()
+            .and_then(|a| a.parse().ok())
+            .unwrap_or(0);
         let rows = sqlx::query(
             "SELECT seq, execution_id, role, content, created_at FROM messages \
              WHERE conversation_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",

@@ -29,7 +29,11 @@ pub(crate) enum Insert {
     /// A new row.
     New,
     /// The idempotency key has been used: for this run, asked for by this digest.
-    Repeated { execution: ExecutionId, conversation: ConversationId, digest: String },
+    Repeated {
+        execution: ExecutionId,
+        conversation: ConversationId,
+        digest: String,
+    },
 }
 
 /// A row as the sweeper needs it.
@@ -122,14 +126,23 @@ impl Store {
         if done.rows_affected() == 1 {
             return Ok(Insert::New);
         }
-        match self.by_idempotency_key(new.tenant, new.idempotency_key.unwrap_or_default()).await? {
+        match self
+            .by_idempotency_key(new.tenant, new.idempotency_key.unwrap_or_default())
+            .await?
+        {
             Some(repeated) => Ok(repeated),
-            None => Err(ServiceError::internal("an execution was neither inserted nor found")),
+            None => Err(ServiceError::internal(
+                "an execution was neither inserted nor found",
+            )),
         }
     }
 
     /// The run that a key was used for.
-    pub(crate) async fn by_idempotency_key(&self, tenant: &TenantId, key: &str) -> Result<Option<Insert>> {
+    pub(crate) async fn by_idempotency_key(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+    ) -> Result<Option<Insert>> {
         let row = sqlx::query(
             "SELECT id, conversation_id, request_digest FROM executions \
              WHERE tenant_id = $1 AND idempotency_key = $2",
@@ -203,7 +216,11 @@ impl Store {
     }
 
     /// Runs that have not ended and were last written before `before`.
-    pub(crate) async fn open_executions(&self, before: i64, limit: i64) -> Result<Vec<ExecutionRow>> {
+    pub(crate) async fn open_executions(
+        &self,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<ExecutionRow>> {
         let rows = sqlx::query(
             "SELECT id, tenant_id, conversation_id, state, workspace, last_seq, cancel, owner FROM executions \
              WHERE finished_at IS NULL AND updated_at < $1 ORDER BY updated_at LIMIT $2",
@@ -231,11 +248,12 @@ impl Store {
 
     /// The number of the last event of a run that has ended, whoever's it is.
     pub(crate) async fn execution_end(&self, id: &ExecutionId) -> Result<Option<u64>> {
-        let last: Option<i64> =
-            sqlx::query_scalar("SELECT last_seq FROM executions WHERE id = $1 AND finished_at IS NOT NULL")
-                .bind(id.as_str())
-                .fetch_optional(&self.read)
-                .await?;
+        let last: Option<i64> = sqlx::query_scalar(
+            "SELECT last_seq FROM executions WHERE id = $1 AND finished_at IS NOT NULL",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.read)
+        .await?;
         Ok(last.map(unsigned))
     }
 
@@ -255,7 +273,8 @@ impl Store {
         tenant: &TenantId,
         id: &ExecutionId,
     ) -> Result<Option<ExecutionView>> {
-        let statement = format!("SELECT {COLUMNS} FROM executions WHERE id = $1 AND tenant_id = $2");
+        let statement =
+            format!("SELECT {COLUMNS} FROM executions WHERE id = $1 AND tenant_id = $2");
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(id.as_str())
             .bind(tenant.as_str())

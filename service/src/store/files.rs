@@ -13,7 +13,12 @@ use crate::types::{FileView, Origin};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FileChange {
     /// New or changed.
-    Put { path: String, size: u64, digest: String, mode: u32 },
+    Put {
+        path: String,
+        size: u64,
+        digest: String,
+        mode: u32,
+    },
     /// Gone.
     Removed { path: String },
 }
@@ -34,19 +39,25 @@ impl Store {
         }
         let time = now();
         let mut tx = self.begin().await?;
-        let held = sqlx::query("UPDATE conversations SET updated_at = $3 WHERE id = $1 AND fence <= $2")
-            .bind(conversation.as_str())
-            .bind(signed(fence))
-            .bind(time)
-            .execute(&mut *tx)
-            .await?;
+        let held =
+            sqlx::query("UPDATE conversations SET updated_at = $3 WHERE id = $1 AND fence <= $2")
+                .bind(conversation.as_str())
+                .bind(signed(fence))
+                .bind(time)
+                .execute(&mut *tx)
+                .await?;
         if held.rows_affected() != 1 {
             tx.rollback().await?;
             return Ok(Fenced::Refused);
         }
         for change in changes {
             match change {
-                FileChange::Put { path, size, digest, mode } => {
+                FileChange::Put {
+                    path,
+                    size,
+                    digest,
+                    mode,
+                } => {
                     sqlx::query(
                         "INSERT INTO conversation_files (conversation_id, path, size, digest, mode, origin, \
                          execution_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
@@ -66,11 +77,13 @@ impl Store {
                     .await?;
                 }
                 FileChange::Removed { path } => {
-                    sqlx::query("DELETE FROM conversation_files WHERE conversation_id = $1 AND path = $2")
-                        .bind(conversation.as_str())
-                        .bind(path)
-                        .execute(&mut *tx)
-                        .await?;
+                    sqlx::query(
+                        "DELETE FROM conversation_files WHERE conversation_id = $1 AND path = $2",
+                    )
+                    .bind(conversation.as_str())
+                    .bind(path)
+                    .execute(&mut *tx)
+                    .await?;
                 }
             }
         }
@@ -100,7 +113,11 @@ impl Store {
                     size: unsigned(row.try_get("size")?),
                     digest: row.try_get("digest")?,
                     mode: u32::try_from(row.try_get::<i64, _>("mode")?).unwrap_or(0),
-                    origin: if origin == "ai" { Origin::Ai } else { Origin::User },
+                    origin: if origin == "ai" {
+                        Origin::Ai
+                    } else {
+                        Origin::User
+                    },
                     execution: execution
                         .map(ExecutionId::parse)
                         .transpose()

@@ -106,7 +106,8 @@ impl Store {
             .map(|row| {
                 Ok(KeyView {
                     id: KeyId::parse(row.try_get::<String, _>("id")?).map_err(parse)?,
-                    tenant: TenantId::parse(row.try_get::<String, _>("tenant_id")?).map_err(parse)?,
+                    tenant: TenantId::parse(row.try_get::<String, _>("tenant_id")?)
+                        .map_err(parse)?,
                     shown: row.try_get("prefix")?,
                     scopes: serde_json::from_str(&row.try_get::<String, _>("scopes")?)?,
                     created_at: row.try_get("created_at")?,

@@ -59,18 +59,30 @@ impl Store {
             .acquire_timeout(config.database.acquire_timeout)
             .max_connections(config.database.max_connections.max(1));
         let unreachable = |cause: sqlx::Error| {
-            ServiceError::new(ErrorKind::Unavailable, "The database cannot be reached.").because(cause)
+            ServiceError::new(ErrorKind::Unavailable, "The database cannot be reached.")
+                .because(cause)
         };
         if postgres {
             let pool = options.connect(&url).await.map_err(unreachable)?;
-            return Ok(Self { read: pool.clone(), write: pool, postgres });
+            return Ok(Self {
+                read: pool.clone(),
+                write: pool,
+                postgres,
+            });
         }
         let write = sqlite_pool(options.clone().max_connections(1), true)
             .connect(&url)
             .await
             .map_err(unreachable)?;
-        let read = sqlite_pool(options, false).connect(&url).await.map_err(unreachable)?;
-        Ok(Self { read, write, postgres })
+        let read = sqlite_pool(options, false)
+            .connect(&url)
+            .await
+            .map_err(unreachable)?;
+        Ok(Self {
+            read,
+            write,
+            postgres,
+        })
     }
 
     /// Brings the schema up to date; returns the number of steps taken.
@@ -78,8 +90,11 @@ impl Store {
         let before = self.migrations().await;
         let migrator = if self.postgres { &POSTGRES } else { &SQLITE };
         migrator.run(&self.write).await.map_err(|cause| {
-            ServiceError::new(ErrorKind::Config, "The database's schema could not be brought up to date.")
-                .because(cause)
+            ServiceError::new(
+                ErrorKind::Config,
+                "The database's schema could not be brought up to date.",
+            )
+            .because(cause)
         })?;
         Ok(self.migrations().await.saturating_sub(before))
     }
@@ -97,7 +112,10 @@ impl Store {
         let ask = sqlx::query_scalar::<_, i64>("SELECT CAST(1 AS BIGINT)").fetch_one(&self.read);
         match tokio::time::timeout(Duration::from_secs(2), ask).await {
             Ok(answer) => Ok(answer.map(|_| ())?),
-            Err(_) => Err(ServiceError::new(ErrorKind::Unavailable, "The database does not answer.")),
+            Err(_) => Err(ServiceError::new(
+                ErrorKind::Unavailable,
+                "The database does not answer.",
+            )),
         }
     }
 
@@ -121,7 +139,9 @@ where
     let mut pause = Duration::from_millis(50);
     loop {
         match attempt().await {
-            Err(error) if error.kind() == ErrorKind::Unavailable && pause < Duration::from_secs(8) => {
+            Err(error)
+                if error.kind() == ErrorKind::Unavailable && pause < Duration::from_secs(8) =>
+            {
                 tracing::warn!(%error, "the database is tried again");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
@@ -146,7 +166,9 @@ fn sqlite_pool(options: AnyPoolOptions, writer: bool) -> AnyPoolOptions {
                 sqlx::query(pragma).execute(&mut *connection).await?;
             }
             if !writer {
-                sqlx::query("PRAGMA query_only = ON").execute(&mut *connection).await?;
+                sqlx::query("PRAGMA query_only = ON")
+                    .execute(&mut *connection)
+                    .await?;
             }
             Ok(())
         })

@@ -21,11 +21,12 @@ impl Store {
         }
         let mut tx = self.begin().await?;
         // The conversation's row is the meeting point of writers.
-        let held = sqlx::query("UPDATE conversations SET fence = fence WHERE id = $1 AND fence <= $2")
-            .bind(conversation.as_str())
-            .bind(signed(fence))
-            .execute(&mut *tx)
-            .await?;
+        let held =
+            sqlx::query("UPDATE conversations SET fence = fence WHERE id = $1 AND fence <= $2")
+                .bind(conversation.as_str())
+                .bind(signed(fence))
+                .execute(&mut *tx)
+                .await?;
         if held.rows_affected() != 1 {
             tx.rollback().await?;
             return Ok(Fenced::Refused);

@@ -74,10 +74,11 @@ impl Store {
         .bind(month_start())
         .fetch_one(&self.read)
         .await?;
-        let limit: Option<Option<i64>> = sqlx::query_scalar("SELECT cost_limit FROM tenants WHERE id = $1")
-            .bind(tenant.as_str())
-            .fetch_optional(&self.read)
-            .await?;
+        let limit: Option<Option<i64>> =
+            sqlx::query_scalar("SELECT cost_limit FROM tenants WHERE id = $1")
+                .bind(tenant.as_str())
+                .fetch_optional(&self.read)
+                .await?;
         Ok((unsigned(spent), limit.flatten().map(unsigned)))
     }
 

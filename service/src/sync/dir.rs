@@ -26,7 +26,8 @@ pub(crate) struct LocalStat {
 impl LocalStat {
     fn of(stat: &Stat) -> Self {
         let nanos = |secs: i64, nanos: u64| {
-            secs.saturating_mul(1_000_000_000).saturating_add(i64::try_from(nanos).unwrap_or(0))
+            secs.saturating_mul(1_000_000_000)
+                .saturating_add(i64::try_from(nanos).unwrap_or(0))
         };
         Self {
             size: u64::try_from(stat.st_size).unwrap_or(0),
@@ -57,22 +58,43 @@ pub(crate) enum Found {
 }
 
 /// Makes a folder of the operator's, closed to others.
-#[allow(clippy::disallowed_methods, reason = "an operator's path, not a tenant's")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "an operator's path, not a tenant's"
+)]
 pub(crate) fn make_private(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 /// Opens a folder of the operator's by its path.
 pub(crate) fn open_ambient(path: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+    Ok(rustix::fs::open(
+        path,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
 
 fn beneath() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS
 }
 
-fn open_flags(at: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-    rustix::fs::openat2(at, path, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, mode, beneath())
+fn open_flags(
+    at: BorrowedFd<'_>,
+    path: &[u8],
+    flags: OFlags,
+    mode: Mode,
+) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat2(
+        at,
+        path,
+        flags | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        mode,
+        beneath(),
+    )
 }
 
 fn open_subdir(at: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
@@ -82,7 +104,12 @@ fn open_subdir(at: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
             // Ours, but its mode shuts us out: only until it is open.
             let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
             let mode = stat.st_mode & 0o7777;
-            rustix::fs::chmodat(at, name, Mode::from_raw_mode(mode | 0o700), AtFlags::empty())?;
+            rustix::fs::chmodat(
+                at,
+                name,
+                Mode::from_raw_mode(mode | 0o700),
+                AtFlags::empty(),
+            )?;
             let opened = open_flags(at, name, flags, Mode::empty())?;
             rustix::fs::fchmod(&opened, Mode::from_raw_mode(mode))?;
             Ok(opened)
@@ -105,7 +132,12 @@ pub(crate) fn open_file(root: impl AsFd, path: &[u8]) -> io::Result<(File, Local
             let (parent, name) = split(path);
             let dir = open_parent(root, parent)?;
             let mode = rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode & 0o7777;
-            rustix::fs::chmodat(&dir, name, Mode::from_raw_mode(mode | 0o400), AtFlags::empty())?;
+            rustix::fs::chmodat(
+                &dir,
+                name,
+                Mode::from_raw_mode(mode | 0o400),
+                AtFlags::empty(),
+            )?;
             let fd = open_flags(dir.as_fd(), name, flags, Mode::empty())?;
             rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
             fd
@@ -114,7 +146,10 @@ pub(crate) fn open_file(root: impl AsFd, path: &[u8]) -> io::Result<(File, Local
     };
     let stat = rustix::fs::fstat(&fd)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a plain file",
+        ));
     }
     Ok((File::from(fd), LocalStat::of(&stat)))
 }
@@ -146,7 +181,12 @@ fn open_parent(root: BorrowedFd<'_>, parent: &[u8]) -> rustix::io::Result<OwnedF
 /// Makes a plain file that must not exist.
 pub(crate) fn create_file(root: impl AsFd, path: &[u8]) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    Ok(File::from(open_flags(root.as_fd(), path, flags, Mode::from_raw_mode(0o600))?))
+    Ok(File::from(open_flags(
+        root.as_fd(),
+        path,
+        flags,
+        Mode::from_raw_mode(0o600),
+    )?))
 }
 
 /// Sets what a finished file must have, and returns its stat.
@@ -161,7 +201,10 @@ fn times(mtime: i64) -> rustix::fs::Timestamps {
         tv_sec: mtime.div_euclid(1_000_000_000),
         tv_nsec: mtime.rem_euclid(1_000_000_000),
     };
-    rustix::fs::Timestamps { last_access: time, last_modification: time }
+    rustix::fs::Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
 }
 
 /// Makes a folder; one that exists is fine.
@@ -175,7 +218,12 @@ pub(crate) fn make_dir(root: impl AsFd, path: &[u8]) -> io::Result<()> {
 }
 
 /// Sets a folder's mode and time once its content is there.
-pub(crate) fn finish_dir(root: impl AsFd, path: &[u8], mode: u32, mtime: i64) -> io::Result<LocalStat> {
+pub(crate) fn finish_dir(
+    root: impl AsFd,
+    path: &[u8],
+    mode: u32,
+    mtime: i64,
+) -> io::Result<LocalStat> {
     let dir = open_subdir(root.as_fd(), path)?;
     rustix::fs::futimens(&dir, &times(mtime))?;
     rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode & 0o7777))?;
@@ -187,7 +235,11 @@ pub(crate) fn make_link(root: impl AsFd, path: &[u8], target: &[u8]) -> io::Resu
     let (parent, name) = split(path);
     let dir = open_parent(root.as_fd(), parent)?;
     rustix::fs::symlinkat(target, &dir, name)?;
-    Ok(LocalStat::of(&rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    Ok(LocalStat::of(&rustix::fs::statat(
+        &dir,
+        name,
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?))
 }
 
 /// The names in a folder.
@@ -242,9 +294,15 @@ fn scan_into(
         };
         let folder = kind == Found::Dir;
         if found.len() as u64 >= most {
-            return Err(io::Error::other("the workspace has more entries than it may"));
+            return Err(io::Error::other(
+                "the workspace has more entries than it may",
+            ));
         }
-        found.push(Scanned { path: prefix.clone(), kind, stat: LocalStat::of(&stat) });
+        found.push(Scanned {
+            path: prefix.clone(),
+            kind,
+            stat: LocalStat::of(&stat),
+        });
         if folder {
             let inner = open_subdir(dir, &name)?;
             scan_into(inner.as_fd(), prefix, depth + 1, most, found)?;

@@ -14,7 +14,9 @@ use crate::objects::S3Objects;
 #[ignore = "prints figures; needs a server"]
 async fn figures() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let Ok(endpoint) = std::env::var("HARDSHELL_TEST_S3") else { return };
+    let Ok(endpoint) = std::env::var("HARDSHELL_TEST_S3") else {
+        return;
+    };
     let s3 = S3Config {
         bucket: "test".into(),
         region: "us-east-1".into(),
@@ -27,12 +29,29 @@ async fn figures() {
     };
     let objects: Arc<dyn Objects> = Arc::new(S3Objects::open(&s3).unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let (config, limits) = (SyncConfig::default(), ServiceLimits { file: 2 << 30, ..ServiceLimits::default() });
-    let (tenant, conversation) = (TenantId::parse("t").unwrap(), ConversationId::parse("c").unwrap());
-    let sync =
-        Sync { objects: &objects, config: &config, limits: &limits, tenant: &tenant, conversation: &conversation };
+    let (config, limits) = (
+        SyncConfig::default(),
+        ServiceLimits {
+            file: 2 << 30,
+            ..ServiceLimits::default()
+        },
+    );
+    let (tenant, conversation) = (
+        TenantId::parse("t").unwrap(),
+        ConversationId::parse("c").unwrap(),
+    );
+    let sync = Sync {
+        objects: &objects,
+        config: &config,
+        limits: &limits,
+        tenant: &tenant,
+        conversation: &conversation,
+    };
     let leases: Arc<dyn Leases> = Arc::new(LocalLeases::default());
-    let held = Held::acquire(&leases, "c", "r", Duration::from_secs(60), 0).await.unwrap().unwrap();
+    let held = Held::acquire(&leases, "c", "r", Duration::from_secs(60), 0)
+        .await
+        .unwrap()
+        .unwrap();
     let info = |execution: &str| HomeInfo {
         tenant: tenant.clone(),
         conversation: conversation.clone(),
@@ -45,7 +64,11 @@ async fn figures() {
     for at in 0..10_000_u32 {
         let dir = root.join(format!("d{}", at % 100));
         std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join(format!("f{at}")), [&at.to_le_bytes()[..], &[7; 4092]].concat()).unwrap();
+        std::fs::write(
+            dir.join(format!("f{at}")),
+            [&at.to_le_bytes()[..], &[7; 4092]].concat(),
+        )
+        .unwrap();
     }
     let report = |what: &str, since: Instant, puts: u64| {
         println!("{what}: {} ms, {puts} puts", since.elapsed().as_millis());
@@ -70,5 +93,11 @@ async fn figures() {
     report("1 GiB up, hashed first", since, done.puts);
     home.remove().unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
+    println!(
+        "{}",
+        status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap_or_default()
+    );
 }

@@ -73,7 +73,11 @@ impl Homes {
 
     fn open_home(&self, name: &str) -> Result<Option<Home>> {
         match dir::open_dir(&self.work, name.as_bytes()) {
-            Ok(dir) => Ok(Some(Home { homes: self.clone(), name: name.to_owned(), dir: Arc::new(dir) })),
+            Ok(dir) => Ok(Some(Home {
+                homes: self.clone(),
+                name: name.to_owned(),
+                dir: Arc::new(dir),
+            })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(local(error)),
         }
@@ -87,7 +91,11 @@ impl Homes {
             let handle = dir::open_dir(&self.work, name.as_bytes())?;
             dir::write_atomic(&handle, INFO, &serde_json::to_vec(info)?)?;
             dir::make_dir(&handle, WORKSPACE)?;
-            Ok(Home { homes: self.clone(), name: name.to_owned(), dir: Arc::new(handle) })
+            Ok(Home {
+                homes: self.clone(),
+                name: name.to_owned(),
+                dir: Arc::new(handle),
+            })
         };
         make().map_err(local)
     }
@@ -98,7 +106,12 @@ impl Homes {
         // A handle of its own: the position in a folder belongs to the handle.
         let work = dir::open_dir(&self.work, b".").map_err(local)?;
         for name in dir::names(&work).map_err(local)? {
-            if let Some(home) = std::str::from_utf8(&name).ok().map(|n| self.open_home(n)).transpose()?.flatten() {
+            if let Some(home) = std::str::from_utf8(&name)
+                .ok()
+                .map(|n| self.open_home(n))
+                .transpose()?
+                .flatten()
+            {
                 homes.push(home);
             }
         }
@@ -151,8 +164,13 @@ impl Home {
     /// throw away.
     pub(crate) fn strand(&self) -> Result<String> {
         let name = format!("{}.{}", self.name, crate::time::now());
-        rustix::fs::renameat(&self.homes.work, self.name.as_str(), &self.homes.stranded, name.as_str())
-            .map_err(|error| local(error.into()))?;
+        rustix::fs::renameat(
+            &self.homes.work,
+            self.name.as_str(),
+            &self.homes.stranded,
+            name.as_str(),
+        )
+        .map_err(|error| local(error.into()))?;
         Ok(name)
     }
 }

@@ -34,7 +34,10 @@ impl Sync<'_> {
         stats.extend(self.fetch_files(&root, &stored).await?);
         stats.extend(self.finish_folders(&root, &stored.manifest.entries).await?);
         let exact = stats.len() == stored.manifest.entries.len();
-        home.set_index(&Index { etag: stored.etag, stats })?;
+        home.set_index(&Index {
+            etag: stored.etag,
+            stats,
+        })?;
         Ok((home, exact))
     }
 
@@ -58,7 +61,10 @@ impl Sync<'_> {
             }
             for (key, entry) in wanted.iter().filter(|(_, entry)| entry.kind == Kind::Link) {
                 let target = path::unescape(&entry.target);
-                links.insert(key.clone(), dir::make_link(&root, &path::unescape(key), &target)?);
+                links.insert(
+                    key.clone(),
+                    dir::make_link(&root, &path::unescape(key), &target)?,
+                );
             }
             Ok(links)
         })
@@ -106,7 +112,10 @@ impl Sync<'_> {
                 let memory = Arc::clone(&memory);
                 async move {
                     let permits = self.permits(entry.size.min(SMALL));
-                    let _permit = memory.acquire_many(permits).await.map_err(ServiceError::internal)?;
+                    let _permit = memory
+                        .acquire_many(permits)
+                        .await
+                        .map_err(ServiceError::internal)?;
                     let fetched = self.fetch(root, &key, &entry).await?;
                     Ok::<_, ServiceError>((key, fetched))
                 }
@@ -165,15 +174,25 @@ impl Sync<'_> {
             let stat = blocking(move || dir::finish_file(&file, mode, mtime)).await?;
             (stat, hasher.finalize().to_hex().to_string())
         };
-        Ok(if digest == entry.digest { Fetched::Same(stat) } else { Fetched::Other })
+        Ok(if digest == entry.digest {
+            Fetched::Same(stat)
+        } else {
+            Fetched::Other
+        })
     }
 }
 
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await.map_err(ServiceError::internal)?;
+    let done = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(ServiceError::internal)?;
     done.map_err(|cause| {
-        ServiceError::new(crate::error::ErrorKind::SyncFailed, "The server's own disk failed.").because(cause)
+        ServiceError::new(
+            crate::error::ErrorKind::SyncFailed,
+            "The server's own disk failed.",
+        )
+        .because(cause)
     })
 }

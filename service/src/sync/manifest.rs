@@ -42,7 +42,10 @@ pub(crate) struct Entry {
     pub(crate) target: String,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
 fn is_zero(size: &u64) -> bool {
     *size == 0
 }
@@ -92,7 +95,10 @@ pub(crate) async fn load(
             manifest.version
         )));
     }
-    Ok(Stored { manifest, etag: Some(etag) })
+    Ok(Stored {
+        manifest,
+        etag: Some(etag),
+    })
 }
 
 /// Writes the manifest over the version that was read. `Ok(None)`: somebody else
@@ -109,7 +115,10 @@ pub(crate) async fn save(
         Some(etag) => Condition::Matches(etag.to_owned()),
         None => Condition::Absent,
     };
-    match objects.put(&manifest_key(tenant, conversation), bytes, condition).await? {
+    match objects
+        .put(&manifest_key(tenant, conversation), bytes, condition)
+        .await?
+    {
         Put::Done(etag) => Ok(Some(etag)),
         Put::Conflict => {
             // A put of ours whose answer was lost looks like this as well.

@@ -47,8 +47,12 @@ impl Sync<'_> {
 
     /// What a transfer of this many bytes asks of [`Self::memory`].
     fn permits(&self, bytes: u64) -> u32 {
-        let whole = u32::try_from(self.config.memory >> 10).unwrap_or(u32::MAX).max(1024);
-        u32::try_from((bytes >> 10).saturating_add(1)).unwrap_or(u32::MAX).min(whole)
+        let whole = u32::try_from(self.config.memory >> 10)
+            .unwrap_or(u32::MAX)
+            .max(1024);
+        u32::try_from((bytes >> 10).saturating_add(1))
+            .unwrap_or(u32::MAX)
+            .min(whole)
     }
 }
 

@@ -47,7 +47,9 @@ pub(crate) fn unescape(key: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let pair = key.get(at + 1..at + 3).filter(|p| p.bytes().all(|b| b.is_ascii_hexdigit()));
+        let pair = key
+            .get(at + 1..at + 3)
+            .filter(|p| p.bytes().all(|b| b.is_ascii_hexdigit()));
         match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
             Some(value) if byte == b'%' => {
                 out.push(value);
@@ -112,8 +114,13 @@ mod tests {
             assert_eq!(unescape(key), *path, "{key}");
         }
         for seed in 0..2000_u32 {
-            let path: Vec<u8> = (0..8).map(|i| blake3::hash(&(seed * 8 + i).to_le_bytes()).as_bytes()[0]).collect();
-            let path: Vec<u8> = path.iter().map(|b| if b % 3 == 0 { b'%' } else { *b }).collect();
+            let path: Vec<u8> = (0..8)
+                .map(|i| blake3::hash(&(seed * 8 + i).to_le_bytes()).as_bytes()[0])
+                .collect();
+            let path: Vec<u8> = path
+                .iter()
+                .map(|b| if b % 3 == 0 { b'%' } else { *b })
+                .collect();
             assert_eq!(unescape(&escape(&path)), path);
         }
     }

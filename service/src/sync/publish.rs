@@ -63,7 +63,9 @@ impl Sync<'_> {
     /// conversation; it is looked at before every step that writes.
     pub(crate) async fn publish(&self, home: &Home, held: &Held) -> Result<Published> {
         let Some(index) = home.index()? else {
-            return Err(ServiceError::internal("a home that was never fetched is to be published"));
+            return Err(ServiceError::internal(
+                "a home that was never fetched is to be published",
+            ));
         };
         let stored = manifest::load(self.objects.as_ref(), self.tenant, self.conversation).await?;
         if stored.etag != index.etag {
@@ -71,7 +73,10 @@ impl Sync<'_> {
             if stored.manifest.fence > held.fence() {
                 return Err(lease_lost());
             }
-            if home.info()?.is_none_or(|info| info.fence != stored.manifest.fence) {
+            if home
+                .info()?
+                .is_none_or(|info| info.fence != stored.manifest.fence)
+            {
                 return Err(ServiceError::new(
                     ErrorKind::SyncFailed,
                     "The workspace was changed elsewhere while this run held it.",
@@ -88,12 +93,21 @@ impl Sync<'_> {
 
     fn plan(&self, found: Vec<Scanned>, index: &Index, stored: &Stored) -> Plan {
         let mut plan = Plan {
-            next: Manifest { version: 1, fence: 0, entries: BTreeMap::new() },
+            next: Manifest {
+                version: 1,
+                fence: 0,
+                entries: BTreeMap::new(),
+            },
             stats: BTreeMap::new(),
             suspects: Vec::new(),
             unpublished: Vec::new(),
         };
-        for Scanned { path: raw, kind, stat } in found {
+        for Scanned {
+            path: raw,
+            kind,
+            stat,
+        } in found
+        {
             let key = path::escape(&raw);
             let old = stored.manifest.entries.get(&key);
             let refusal = if key.len() > path::LONGEST_KEY {
@@ -102,7 +116,10 @@ impl Sync<'_> {
                 Some("it is neither a file, a folder nor a link".to_owned())
             } else if kind == Found::File && stat.size > self.limits.file_limit(&key) {
                 let limit = self.limits.file_limit(&key);
-                Some(format!("it has {} bytes, and files of its type may have {limit}", stat.size))
+                Some(format!(
+                    "it has {} bytes, and files of its type may have {limit}",
+                    stat.size
+                ))
             } else {
                 None
             };
@@ -153,7 +170,10 @@ impl Sync<'_> {
         stored: Stored,
         mut plan: Plan,
     ) -> Result<Published> {
-        let mut done = Published { unpublished: std::mem::take(&mut plan.unpublished), ..Published::default() };
+        let mut done = Published {
+            unpublished: std::mem::take(&mut plan.unpublished),
+            ..Published::default()
+        };
         held.check()?;
         self.clear_the_way(&stored, &plan).await?;
         let memory = self.memory();
@@ -171,11 +191,14 @@ impl Sync<'_> {
             .try_collect()
             .await?;
         for (key, sent) in sent {
-            let Some(entry) = plan.next.entries.get_mut(&key) else { continue };
+            let Some(entry) = plan.next.entries.get_mut(&key) else {
+                continue;
+            };
             match sent {
                 Sent::Same(digest) => entry.digest = digest,
                 Sent::New { digest, stat } => {
-                    (entry.digest, entry.size, entry.mode, entry.mtime) = (digest, stat.size, stat.mode, stat.mtime);
+                    (entry.digest, entry.size, entry.mode, entry.mtime) =
+                        (digest, stat.size, stat.mode, stat.mtime);
                     plan.stats.insert(key, stat);
                     done.puts = done.puts.saturating_add(1);
                     done.bytes = done.bytes.saturating_add(entry.size);
@@ -194,7 +217,12 @@ impl Sync<'_> {
                 }
             }
         }
-        let total: u64 = plan.next.entries.values().map(|entry| entry.size).fold(0, u64::saturating_add);
+        let total: u64 = plan
+            .next
+            .entries
+            .values()
+            .map(|entry| entry.size)
+            .fold(0, u64::saturating_add);
         if total > self.limits.workspace {
             done.unpublished.push(Unpublished {
                 path: String::new(),
@@ -212,11 +240,19 @@ impl Sync<'_> {
             .entries
             .iter()
             .filter(|(key, old)| {
-                old.kind == Kind::File && plan.next.entries.get(*key).is_none_or(|new| new.kind != Kind::File)
+                old.kind == Kind::File
+                    && plan
+                        .next
+                        .entries
+                        .get(*key)
+                        .is_none_or(|new| new.kind != Kind::File)
             })
             .map(|(key, _)| file_key(self.tenant, self.conversation, key))
             .collect();
-        home.set_index(&Index { etag, stats: plan.stats })?;
+        home.set_index(&Index {
+            etag,
+            stats: plan.stats,
+        })?;
         if !gone.is_empty()
             && let Err(error) = self.objects.delete(&gone).await
         {
@@ -240,7 +276,14 @@ impl Sync<'_> {
         next.fence = held.fence();
         held.check()?;
         let base = stored.etag.as_deref();
-        let saved = manifest::save(self.objects.as_ref(), self.tenant, self.conversation, next, base).await?;
+        let saved = manifest::save(
+            self.objects.as_ref(),
+            self.tenant,
+            self.conversation,
+            next,
+            base,
+        )
+        .await?;
         let etag = saved.ok_or_else(lease_lost)?;
         done.puts = done.puts.saturating_add(1);
         Ok(Some(etag))
@@ -250,18 +293,31 @@ impl Sync<'_> {
     /// a file any more, and the other way round.
     async fn clear_the_way(&self, stored: &Stored, plan: &Plan) -> Result<()> {
         let old = &stored.manifest.entries;
-        let became_folder = |key: &str| plan.next.entries.get(key).is_some_and(|new| new.kind == Kind::Dir);
+        let became_folder = |key: &str| {
+            plan.next
+                .entries
+                .get(key)
+                .is_some_and(|new| new.kind == Kind::Dir)
+        };
         let parent_is_file = |key: &str| {
             key.match_indices('/').any(|(at, _)| {
-                key.get(..at).and_then(|parent| plan.next.entries.get(parent)).is_some_and(|p| p.kind == Kind::File)
+                key.get(..at)
+                    .and_then(|parent| plan.next.entries.get(parent))
+                    .is_some_and(|p| p.kind == Kind::File)
             })
         };
         let blocked: Vec<String> = old
             .iter()
-            .filter(|(key, entry)| entry.kind == Kind::File && (became_folder(key) || parent_is_file(key)))
+            .filter(|(key, entry)| {
+                entry.kind == Kind::File && (became_folder(key) || parent_is_file(key))
+            })
             .map(|(key, _)| file_key(self.tenant, self.conversation, key))
             .collect();
-        if blocked.is_empty() { Ok(()) } else { self.objects.delete(&blocked).await }
+        if blocked.is_empty() {
+            Ok(())
+        } else {
+            self.objects.delete(&blocked).await
+        }
     }
 
     async fn send(
@@ -279,11 +335,14 @@ impl Sync<'_> {
                 Err(error) if attempt + 1 >= self.config.attempts.max(1) => return Err(error),
                 Err(error) => {
                     tracing::warn!(conversation = %self.conversation, path = %key, %error, "an upload is tried again");
-                    tokio::time::sleep(std::time::Duration::from_millis(100 << attempt.min(5))).await;
+                    tokio::time::sleep(std::time::Duration::from_millis(100 << attempt.min(5)))
+                        .await;
                 }
             }
         }
-        Ok(Sent::Refused("it changed each time while it was being read".into()))
+        Ok(Sent::Refused(
+            "it changed each time while it was being read".into(),
+        ))
     }
 
     /// `None`: the file changed while it was read.
@@ -298,14 +357,23 @@ impl Sync<'_> {
         let name = path::unescape(key);
         let part = self.config.part_size.clamp(1 << 20, 64 << 20);
         // A long file takes two parts: one on its way, one being filled.
-        let weight = if seen.size <= part { seen.size } else { part.saturating_mul(2) };
-        let _permit = memory.acquire_many(self.permits(weight)).await.map_err(ServiceError::internal)?;
+        let weight = if seen.size <= part {
+            seen.size
+        } else {
+            part.saturating_mul(2)
+        };
+        let _permit = memory
+            .acquire_many(self.permits(weight))
+            .await
+            .map_err(ServiceError::internal)?;
         let (opened, old_digest) = (Arc::clone(root), old.map(|old| old.digest.clone()));
         let limit = self.limits.file_limit(key);
         let read = blocking(move || {
             let (mut file, stat) = match dir::open_file(&opened, &name) {
                 Ok(opened) => opened,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Step::Gone),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Ok(Step::Gone);
+                }
                 Err(error) => return Err(error),
             };
             if stat.size > limit {
@@ -313,7 +381,9 @@ impl Sync<'_> {
             }
             if stat.size <= part {
                 let mut all = Vec::with_capacity(usize::try_from(stat.size).unwrap_or(0));
-                (&mut file).take(limit.saturating_add(1)).read_to_end(&mut all)?;
+                (&mut file)
+                    .take(limit.saturating_add(1))
+                    .read_to_end(&mut all)?;
                 if !same(&dir::stat_of(&file)?, &stat) || all.len() as u64 != stat.size {
                     return Ok(Step::Changed);
                 }
@@ -321,7 +391,11 @@ impl Sync<'_> {
                 if old_digest.as_ref() == Some(&digest) {
                     return Ok(Step::Same(digest));
                 }
-                return Ok(Step::Small { bytes: all.into(), digest, stat });
+                return Ok(Step::Small {
+                    bytes: all.into(),
+                    digest,
+                    stat,
+                });
             }
             let mut hasher = blake3::Hasher::new();
             std::io::copy(&mut file, &mut hasher)?;
@@ -339,16 +413,25 @@ impl Sync<'_> {
         let object_key = file_key(self.tenant, self.conversation, key);
         Ok(match read {
             Step::Gone => Some(Sent::Gone),
-            Step::TooLong => Some(Sent::Refused(format!("it grew beyond the {limit} bytes of its type"))),
+            Step::TooLong => Some(Sent::Refused(format!(
+                "it grew beyond the {limit} bytes of its type"
+            ))),
             Step::Changed => None,
             Step::Same(digest) => Some(Sent::Same(digest)),
-            Step::Small { bytes, digest, stat } => match self.objects.put(&object_key, bytes, Condition::Any).await? {
+            Step::Small {
+                bytes,
+                digest,
+                stat,
+            } => match self.objects.put(&object_key, bytes, Condition::Any).await? {
                 Put::Done(_) => Some(Sent::New { digest, stat }),
                 Put::Conflict => None,
             },
             Step::Long { file, digest, stat } => {
                 let check = file.try_clone().map_err(ServiceError::internal)?;
-                let stream = tokio_util::io::ReaderStream::with_capacity(tokio::fs::File::from_std(file), 1 << 20);
+                let stream = tokio_util::io::ReaderStream::with_capacity(
+                    tokio::fs::File::from_std(file),
+                    1 << 20,
+                );
                 let stream: ByteStream = Box::pin(stream);
                 let part = usize::try_from(part).unwrap_or(8 << 20);
                 let (_, size) = self.objects.put_stream(&object_key, stream, part).await?;
@@ -364,8 +447,16 @@ enum Step {
     TooLong,
     Changed,
     Same(String),
-    Small { bytes: Bytes, digest: String, stat: LocalStat },
-    Long { file: std::fs::File, digest: String, stat: LocalStat },
+    Small {
+        bytes: Bytes,
+        digest: String,
+        stat: LocalStat,
+    },
+    Long {
+        file: std::fs::File,
+        digest: String,
+        stat: LocalStat,
+    },
 }
 
 /// Reading does not change these; writing does. (The mode may: it was opened up for
@@ -379,13 +470,22 @@ fn changes(old: &Manifest, new: &Manifest) -> Vec<FileChange> {
         .entries
         .iter()
         .filter(|(key, entry)| {
-            entry.kind != Kind::Dir && new.entries.get(*key).is_none_or(|now| now.kind == Kind::Dir)
+            entry.kind != Kind::Dir
+                && new
+                    .entries
+                    .get(*key)
+                    .is_none_or(|now| now.kind == Kind::Dir)
         })
         .map(|(key, _)| FileChange::Removed { path: key.clone() })
         .collect();
-    for (key, entry) in new.entries.iter().filter(|(_, entry)| entry.kind != Kind::Dir) {
+    for (key, entry) in new
+        .entries
+        .iter()
+        .filter(|(_, entry)| entry.kind != Kind::Dir)
+    {
         let changed = old.entries.get(key).is_none_or(|was| {
-            (was.kind, &was.digest, &was.target, was.mode) != (entry.kind, &entry.digest, &entry.target, entry.mode)
+            (was.kind, &was.digest, &was.target, was.mode)
+                != (entry.kind, &entry.digest, &entry.target, entry.mode)
         });
         if changed {
             changes.push(FileChange::Put {

@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods
+)]
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +34,8 @@ impl Counting {
         if left == 0 {
             return Err(crate::objects::unreachable_store("told to fail"));
         }
-        self.fail_after.store(left.saturating_sub(1), Ordering::SeqCst);
+        self.fail_after
+            .store(left.saturating_sub(1), Ordering::SeqCst);
         Ok(())
     }
 }
@@ -88,7 +93,11 @@ impl Bench {
             objects: Arc::clone(&counting) as Arc<dyn Objects>,
             counting,
             leases: Arc::new(LocalLeases::default()),
-            config: SyncConfig { attempts: 1, part_size: 1 << 20, ..SyncConfig::default() },
+            config: SyncConfig {
+                attempts: 1,
+                part_size: 1 << 20,
+                ..SyncConfig::default()
+            },
             limits: ServiceLimits::default(),
             tenant: TenantId::parse("t").unwrap(),
             conversation: ConversationId::parse("c").unwrap(),
@@ -111,7 +120,10 @@ impl Bench {
     }
 
     async fn hold(&self) -> Held {
-        Held::acquire(&self.leases, "c", "r", Duration::from_secs(9), 0).await.unwrap().unwrap()
+        Held::acquire(&self.leases, "c", "r", Duration::from_secs(9), 0)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn hydrate(&self, held: &Held) -> Home {
@@ -133,7 +145,10 @@ impl Bench {
         let published = self.sync().publish(&home, &held).await.unwrap();
         home.remove().unwrap();
         held.release().await;
-        (published, self.counting.puts.load(Ordering::SeqCst) - before)
+        (
+            published,
+            self.counting.puts.load(Ordering::SeqCst) - before,
+        )
     }
 
     /// The workspace as a fresh server sees it: path, kind and mode, content.
@@ -145,14 +160,20 @@ impl Bench {
             .into_iter()
             .map(|entry| {
                 let (kind, content) = match entry.kind {
-                    dir::Found::File => {
-                        ("file", std::fs::read(self.root().join(std::ffi::OsStr::from_bytes(&entry.path))).unwrap())
-                    }
+                    dir::Found::File => (
+                        "file",
+                        std::fs::read(self.root().join(std::ffi::OsStr::from_bytes(&entry.path)))
+                            .unwrap(),
+                    ),
                     dir::Found::Dir => ("dir", Vec::new()),
                     dir::Found::Link(target) => ("link", target),
                     dir::Found::Other => ("other", Vec::new()),
                 };
-                let mode = if kind == "link" { String::new() } else { format!(" {:o}", entry.stat.mode) };
+                let mode = if kind == "link" {
+                    String::new()
+                } else {
+                    format!(" {:o}", entry.stat.mode)
+                };
                 (entry.path, (format!("{kind}{mode}"), content))
             })
             .collect();
@@ -189,7 +210,11 @@ async fn everything_comes_back_as_it_was() {
         .await;
     assert!(published.unpublished.is_empty(), "{published:?}");
     let seen = bench.seen().await;
-    let of = |path: &[u8]| seen.get(path).cloned().unwrap_or_else(|| unreachable!("{path:?} in {seen:?}"));
+    let of = |path: &[u8]| {
+        seen.get(path)
+            .cloned()
+            .unwrap_or_else(|| unreachable!("{path:?} in {seen:?}"))
+    };
     assert_eq!(of(b"a").0, "dir 555");
     assert_eq!(of(b"a/empty").0, "dir 755");
     assert_eq!(of(b"a/run.sh"), ("file 755".into(), b"#!".to_vec()));
@@ -215,17 +240,34 @@ async fn only_what_changed_is_sent() {
         .await;
     assert_eq!(puts, 51);
     assert_eq!(bench.run(|_| {}).await.1, 0, "nothing changed");
-    let (published, puts) = bench.run(|root| std::fs::write(root.join("f7"), "changed").unwrap()).await;
-    assert_eq!((puts, published.changes.len()), (2, 1), "the file and the manifest");
-    let (published, puts) = bench.run(|root| std::fs::write(root.join("f8"), "8").unwrap()).await;
-    assert_eq!((puts, published.changes.len()), (1, 0), "written again with the same content: only its time");
+    let (published, puts) = bench
+        .run(|root| std::fs::write(root.join("f7"), "changed").unwrap())
+        .await;
+    assert_eq!(
+        (puts, published.changes.len()),
+        (2, 1),
+        "the file and the manifest"
+    );
+    let (published, puts) = bench
+        .run(|root| std::fs::write(root.join("f8"), "8").unwrap())
+        .await;
+    assert_eq!(
+        (puts, published.changes.len()),
+        (1, 0),
+        "written again with the same content: only its time"
+    );
     // Same size, same time: the change is noticed all the same.
     let (published, _) = bench
         .run(|root| {
             let path = root.join("f9");
             let time = std::fs::metadata(&path).unwrap().modified().unwrap();
             std::fs::write(&path, "X").unwrap();
-            std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            std::fs::File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
         })
         .await;
     assert_eq!(published.changes.len(), 1);
@@ -239,13 +281,22 @@ async fn only_what_changed_is_sent() {
     assert_eq!((puts, published.changes.len()), (1, 10));
     assert!(matches!(published.changes[0], FileChange::Removed { .. }));
     assert_eq!(bench.seen().await.len(), 40);
-    assert!(bench.objects.get("workspaces/t/c/f1").await.unwrap().is_none());
+    assert!(
+        bench
+            .objects
+            .get("workspaces/t/c/f1")
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[tokio::test]
 async fn files_become_folders_and_back() {
     let bench = Bench::new();
-    bench.run(|root| std::fs::write(root.join("x"), "file").unwrap()).await;
+    bench
+        .run(|root| std::fs::write(root.join("x"), "file").unwrap())
+        .await;
     bench
         .run(|root| {
             std::fs::remove_file(root.join("x")).unwrap();
@@ -274,18 +325,30 @@ async fn files_become_folders_and_back() {
 async fn a_publish_cut_off_anywhere_is_done_again() {
     for fail_after in 0..6 {
         let bench = Bench::new();
-        bench.run(|root| std::fs::write(root.join("old"), "old").unwrap()).await;
+        bench
+            .run(|root| std::fs::write(root.join("old"), "old").unwrap())
+            .await;
         let held = bench.hold().await;
         let home = bench.hydrate(&held).await;
         for at in 0..4 {
             std::fs::write(bench.root().join(format!("new{at}")), "new").unwrap();
         }
         std::fs::remove_file(bench.root().join("old")).unwrap();
-        bench.counting.fail_after.store(fail_after, Ordering::SeqCst);
+        bench
+            .counting
+            .fail_after
+            .store(fail_after, Ordering::SeqCst);
         let first = bench.sync().publish(&home, &held).await;
-        assert_eq!(first.is_ok(), fail_after == 5, "four files and the manifest");
+        assert_eq!(
+            first.is_ok(),
+            fail_after == 5,
+            "four files and the manifest"
+        );
         held.release().await;
-        bench.counting.fail_after.store(usize::MAX, Ordering::SeqCst);
+        bench
+            .counting
+            .fail_after
+            .store(usize::MAX, Ordering::SeqCst);
         // The next holder finds the home and publishes it first.
         let held = bench.hold().await;
         let home = bench.homes.find(&bench.conversation).unwrap().unwrap();
@@ -296,7 +359,15 @@ async fn a_publish_cut_off_anywhere_is_done_again() {
         home.remove().unwrap();
         held.release().await;
         let names: Vec<_> = bench.seen().await.into_keys().collect();
-        assert_eq!(names, [b"new0".to_vec(), b"new1".to_vec(), b"new2".to_vec(), b"new3".to_vec()]);
+        assert_eq!(
+            names,
+            [
+                b"new0".to_vec(),
+                b"new1".to_vec(),
+                b"new2".to_vec(),
+                b"new3".to_vec()
+            ]
+        );
     }
 }
 
@@ -318,14 +389,25 @@ async fn an_older_holder_cannot_write_over_a_newer_one() {
     let (newer, _) = bench.sync().hydrate(&other, &info).await.unwrap();
     std::fs::write(bench.folder.path().join("other/work/c/ws/f"), "new holder").unwrap();
     let leases: Arc<dyn Leases> = Arc::new(LocalLeases::default());
-    let held = Held::acquire(&leases, "c", "r2", Duration::from_secs(9), old.fence()).await.unwrap().unwrap();
+    let held = Held::acquire(&leases, "c", "r2", Duration::from_secs(9), old.fence())
+        .await
+        .unwrap()
+        .unwrap();
     bench.sync().publish(&newer, &held).await.unwrap();
     let error = bench.sync().publish(&home, &old).await.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::LeaseLost);
     let info = home.info().unwrap().unwrap();
     assert!(bench.sync().moved_on(&info).await.unwrap());
     let name = home.strand().unwrap();
-    assert!(bench.folder.path().join("stranded").join(name).join("ws/f").exists());
+    assert!(
+        bench
+            .folder
+            .path()
+            .join("stranded")
+            .join(name)
+            .join("ws/f")
+            .exists()
+    );
 }
 
 #[tokio::test]
@@ -336,7 +418,10 @@ async fn limits_hold_and_are_told() {
         .run(|root| {
             std::fs::write(root.join("a.PNG"), "1234").unwrap();
             std::fs::write(root.join("b.txt"), "1234").unwrap();
-            let deep = root.join("d".repeat(250)).join("e".repeat(250)).join("f".repeat(250));
+            let deep = root
+                .join("d".repeat(250))
+                .join("e".repeat(250))
+                .join("f".repeat(250));
             std::fs::create_dir_all(&deep).unwrap();
             std::fs::write(deep.join("g".repeat(100)), "too deep").unwrap();
             rustix::fs::mknodat(
@@ -349,7 +434,11 @@ async fn limits_hold_and_are_told() {
             .unwrap();
         })
         .await;
-    let mut refused: Vec<_> = published.unpublished.iter().map(|u| u.path.chars().take(5).collect::<String>()).collect();
+    let mut refused: Vec<_> = published
+        .unpublished
+        .iter()
+        .map(|u| u.path.chars().take(5).collect::<String>())
+        .collect();
     refused.sort();
     assert_eq!(refused, ["a.PNG", "ddddd", "pipe"]);
     let seen = bench.seen().await;
@@ -359,7 +448,9 @@ async fn limits_hold_and_are_told() {
 #[tokio::test]
 async fn a_half_fetched_home_is_never_published() {
     let bench = Bench::new();
-    bench.run(|root| std::fs::write(root.join("f"), "f").unwrap()).await;
+    bench
+        .run(|root| std::fs::write(root.join("f"), "f").unwrap())
+        .await;
     let held = bench.hold().await;
     let home = bench.hydrate(&held).await;
     std::fs::remove_file(bench.folder.path().join("work/c/index.json")).unwrap();

@@ -9,7 +9,8 @@ use hardshell_host::{Engine, EngineConfig, Registry};
 use hardshell_scripted_model::{Handle, Script, ScriptedModel};
 use hardshell_service::config::ServiceConfig;
 use hardshell_service::{
-    ConversationId, ExecuteRequest, ExecutionId, FileView, Principal, Result, Service, Started, StoredEvent,
+    ConversationId, ExecuteRequest, ExecutionId, FileView, Principal, Result, Service, Started,
+    StoredEvent,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -24,7 +25,11 @@ pub fn agent_cli() -> PathBuf {
         None => PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("../.local/agent/node_modules/@anthropic-ai/claude-agent-sdk-linux-x64/claude"),
     };
-    assert!(path.exists(), "the agent is not installed: run `cargo xtask setup` (looked at {})", path.display());
+    assert!(
+        path.exists(),
+        "the agent is not installed: run `cargo xtask setup` (looked at {})",
+        path.display()
+    );
     path
 }
 
@@ -87,7 +92,13 @@ impl World {
         config.agent.uid_base = 1_000_000_000 + (std::process::id() % 50_000) * 20_000 + next * 200;
         change(&mut config);
         let (service, principal) = open(&config, broken_mcp).await;
-        Self { service, principal, model, config, stack: Arc::clone(stack) }
+        Self {
+            service,
+            principal,
+            model,
+            config,
+            stack: Arc::clone(stack),
+        }
     }
 
     /// The same service after a stop: as another process would open it.
@@ -97,8 +108,15 @@ impl World {
         self.service = service;
     }
 
-    pub async fn start(&self, conversation: Option<&ConversationId>, text: &str) -> Result<Started> {
-        let request = ExecuteRequest { conversation: conversation.cloned(), ..ExecuteRequest::text(text) };
+    pub async fn start(
+        &self,
+        conversation: Option<&ConversationId>,
+        text: &str,
+    ) -> Result<Started> {
+        let request = ExecuteRequest {
+            conversation: conversation.cloned(),
+            ..ExecuteRequest::text(text)
+        };
         self.service.execute(&self.principal, request, None).await
     }
 
@@ -111,13 +129,25 @@ impl World {
         config.agent.uid_base += 100;
         let (service, principal) = open(&config, None).await;
         let model = ScriptedModel::start(script(&[say("not asked")])).unwrap();
-        Self { service, principal, model, config, stack: Arc::clone(&self.stack) }
+        Self {
+            service,
+            principal,
+            model,
+            config,
+            stack: Arc::clone(&self.stack),
+        }
     }
 
     /// All events of a run after `after`, until its end.
     pub async fn events(&self, id: &ExecutionId, after: u64) -> Vec<StoredEvent> {
-        let stream = self.service.events(&self.principal, id, after).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(60), stream.collect()).await.expect("the run does not end")
+        let stream = self
+            .service
+            .events(&self.principal, id, after)
+            .await
+            .unwrap();
+        tokio::time::timeout(Duration::from_secs(60), stream.collect())
+            .await
+            .expect("the run does not end")
     }
 
     pub async fn turn(&self, conversation: Option<&ConversationId>, text: &str) -> Turn {
@@ -128,7 +158,11 @@ impl World {
 
     /// What the store holds of a file.
     pub async fn stored(&self, conversation: &ConversationId, path: &str) -> Option<String> {
-        let mut content = self.service.open_file(&self.principal, conversation, path).await.ok()?;
+        let mut content = self
+            .service
+            .open_file(&self.principal, conversation, path)
+            .await
+            .ok()?;
         let mut all = Vec::new();
         while let Some(part) = content.bytes.next().await {
             all.extend_from_slice(&part.unwrap());
@@ -137,30 +171,58 @@ impl World {
     }
 
     pub async fn files(&self, conversation: &ConversationId) -> Vec<FileView> {
-        self.service.files(&self.principal, conversation).await.unwrap()
+        self.service
+            .files(&self.principal, conversation)
+            .await
+            .unwrap()
     }
 
     /// What must hold after every run, however it ended.
     pub async fn check_rest(&self, turn: &Turn) {
         turn.check_numbers();
         wait_for(|| self.service.runs_alive() == 0).await;
-        let view = self.service.execution(&self.principal, &turn.started.execution).await.unwrap();
+        let view = self
+            .service
+            .execution(&self.principal, &turn.started.execution)
+            .await
+            .unwrap();
         assert!(view.state.is_final(), "{view:?}");
         assert_eq!(json!(view.state), turn.done()["state"]);
-        let home = self.config.data_dir.join("work").join(turn.started.conversation.as_str());
+        let home = self
+            .config
+            .data_dir
+            .join("work")
+            .join(turn.started.conversation.as_str());
         assert!(!home.exists(), "the local folder is left");
         let agent = self.config.agent.run_dir.clone().unwrap();
-        assert_eq!(std::fs::read_dir(agent).unwrap().count(), 0, "the agent's folders are left");
+        assert_eq!(
+            std::fs::read_dir(agent).unwrap().count(),
+            0,
+            "the agent's folders are left"
+        );
         // The lease is released: the conversation can be taken at once.
         let put = self.put(&turn.started.conversation, "after.txt", "x").await;
         put.expect("the conversation is still locked");
-        self.service.delete_file(&self.principal, &turn.started.conversation, "after.txt").await.unwrap();
+        self.service
+            .delete_file(&self.principal, &turn.started.conversation, "after.txt")
+            .await
+            .unwrap();
     }
 
-    pub async fn put(&self, conversation: &ConversationId, path: &str, text: &str) -> Result<FileView> {
+    pub async fn put(
+        &self,
+        conversation: &ConversationId,
+        path: &str,
+        text: &str,
+    ) -> Result<FileView> {
         let bytes = futures::stream::iter([Ok(bytes::Bytes::from(text.to_owned()))]);
-        let upload = hardshell_service::FileUpload { bytes: Box::pin(bytes), size: Some(text.len() as u64) };
-        self.service.put_file(&self.principal, conversation, path, upload).await
+        let upload = hardshell_service::FileUpload {
+            bytes: Box::pin(bytes),
+            size: Some(text.len() as u64),
+        };
+        self.service
+            .put_file(&self.principal, conversation, path, upload)
+            .await
     }
 }
 
@@ -171,7 +233,10 @@ async fn open(config: &ServiceConfig, broken_mcp: Option<u16>) -> (Arc<Service>,
     let tenant = hardshell_service::TenantId::parse("default").unwrap();
     let key = match service.take_first_key() {
         Some(first) => first.key,
-        None => service.create_key(&tenant, &[hardshell_service::Scope::Admin]).await.unwrap(),
+        None => service
+            .create_key(&tenant, &[hardshell_service::Scope::Admin])
+            .await
+            .unwrap(),
     };
     let principal = service.authenticate(&key).await.unwrap();
     (service, principal)
@@ -180,7 +245,10 @@ async fn open(config: &ServiceConfig, broken_mcp: Option<u16>) -> (Arc<Service>,
 /// `RUST_LOG` shows what the service says.
 fn log() {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_test_writer()
+        .try_init();
 }
 
 pub async fn wait_for(mut holds: impl FnMut() -> bool) {
@@ -201,11 +269,19 @@ pub struct Turn {
 
 impl Turn {
     pub fn kinds(&self) -> Vec<&str> {
-        self.events.iter().map(|event| event.kind.as_str()).filter(|kind| !kind.ends_with("_delta")).collect()
+        self.events
+            .iter()
+            .map(|event| event.kind.as_str())
+            .filter(|kind| !kind.ends_with("_delta"))
+            .collect()
     }
 
     pub fn of(&self, kind: &str) -> Vec<&Value> {
-        self.events.iter().filter(|event| event.kind == kind).map(|event| &event.data).collect()
+        self.events
+            .iter()
+            .filter(|event| event.kind == kind)
+            .map(|event| &event.data)
+            .collect()
     }
 
     pub fn done(&self) -> &Value {
@@ -217,7 +293,10 @@ impl Turn {
     pub fn error(&self) -> (&str, &str) {
         let errors = self.of("error");
         assert_eq!(errors.len(), 1, "{:?}", self.events);
-        (errors[0]["code"].as_str().unwrap(), errors[0]["message"].as_str().unwrap())
+        (
+            errors[0]["code"].as_str().unwrap(),
+            errors[0]["message"].as_str().unwrap(),
+        )
     }
 
     /// Numbered from 1 without a gap.

@@ -44,16 +44,26 @@ pub fn free_name() -> String {
 
 fn free_port(also: u16) -> u16 {
     loop {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         // The S3 server takes a second port, a fixed distance above.
-        if port < 50_000 && (also == 0 || std::net::TcpListener::bind(("127.0.0.1", port + also)).is_ok()) {
+        if port < 50_000
+            && (also == 0 || std::net::TcpListener::bind(("127.0.0.1", port + also)).is_ok())
+        {
             return port;
         }
     }
 }
 
 fn need(path: &Path) -> &Path {
-    assert!(path.exists(), "{} is missing: run `cargo xtask setup`", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask setup`",
+        path.display()
+    );
     path
 }
 
@@ -69,9 +79,18 @@ fn command(program: &Path, user: Option<&str>) -> Command {
     let mut command = Command::new(need(Path::new("/usr/bin/setpriv")));
     command.arg("--pdeathsig=KILL");
     if let Some(user) = user.filter(|_| rustix_is_root()) {
-        command.args([format!("--reuid={user}"), format!("--regid={user}"), "--init-groups".into()]);
+        command.args([
+            format!("--reuid={user}"),
+            format!("--regid={user}"),
+            "--init-groups".into(),
+        ]);
     }
-    command.arg("--").arg(need(program)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("--")
+        .arg(need(program))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
@@ -81,7 +100,10 @@ fn rustix_is_root() -> bool {
 
 async fn wait_for_port(port: u16, what: &str) {
     for _ in 0..600 {
-        if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        if tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_ok()
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -95,27 +117,49 @@ impl Servers {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         open_to_all(&path);
-        let (postgres, redis, s3, filer) = (free_port(0), free_port(0), free_port(10_000), free_port(10_000));
+        let (postgres, redis, s3, filer) = (
+            free_port(0),
+            free_port(0),
+            free_port(10_000),
+            free_port(10_000),
+        );
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            sender.send(start_all(&path, postgres, redis, s3, filer)).unwrap();
+            sender
+                .send(start_all(&path, postgres, redis, s3, filer))
+                .unwrap();
             loop {
                 std::thread::park();
             }
         });
-        let children = tokio::task::spawn_blocking(move || receiver.recv().unwrap()).await.unwrap();
+        let children = tokio::task::spawn_blocking(move || receiver.recv().unwrap())
+            .await
+            .unwrap();
         wait_for_port(postgres, "PostgreSQL").await;
         wait_for_port(redis, "Redis").await;
         wait_for_port(s3, "the S3 server").await;
         wait_for_port(filer, "the S3 server's filer").await;
-        let servers = Arc::new(Self { _folder: Some(folder), at: Addresses { postgres, redis, s3, filer }, children });
+        let servers = Arc::new(Self {
+            _folder: Some(folder),
+            at: Addresses {
+                postgres,
+                redis,
+                s3,
+                filer,
+            },
+            children,
+        });
         servers.wait_for_bucket().await;
         servers
     }
 
     /// Servers that another process has started.
     pub fn of(at: Addresses) -> Self {
-        Self { _folder: None, at, children: Vec::new() }
+        Self {
+            _folder: None,
+            at,
+            children: Vec::new(),
+        }
     }
 
     pub fn addresses(&self) -> Addresses {
@@ -127,7 +171,11 @@ impl Servers {
         let client = redis::Client::open(self.redis_url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let key = format!("{prefix}:lease:{{{conversation}}}");
-        let gone: i64 = redis::cmd("DEL").arg(key).query_async(&mut connection).await.unwrap();
+        let gone: i64 = redis::cmd("DEL")
+            .arg(key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
         assert_eq!(gone, 1);
     }
 
@@ -146,7 +194,13 @@ impl Servers {
             .unwrap();
         let client = reqwest::Client::new();
         for _ in 0..300 {
-            let _ = client.post(format!("http://127.0.0.1:{}/buckets/{BUCKET}/", self.at.filer)).send().await;
+            let _ = client
+                .post(format!(
+                    "http://127.0.0.1:{}/buckets/{BUCKET}/",
+                    self.at.filer
+                ))
+                .send()
+                .await;
             if store.put(&"ready".into(), "x".into()).await.is_ok() {
                 return;
             }
@@ -157,8 +211,14 @@ impl Servers {
 
     pub async fn create_database(&self, name: &str) {
         sqlx::any::install_default_drivers();
-        let pool = AnyPoolOptions::new().max_connections(1).connect(&self.database_url("postgres")).await.unwrap();
-        pool.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        let pool = AnyPoolOptions::new()
+            .max_connections(1)
+            .connect(&self.database_url("postgres"))
+            .await
+            .unwrap();
+        pool.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .await
+            .unwrap();
         pool.close().await;
     }
 
@@ -200,13 +260,35 @@ fn start_all(path: &Path, postgres: u16, redis: u16, s3: u16, filer: u16) -> Vec
     let pg = command(&bin.join("postgres"), Some("postgres"))
         .arg("-D")
         .arg(&data)
-        .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"])
-        .args(["-c", &format!("port={postgres}"), "-c", &format!("unix_socket_directories={}", path.display())])
+        .args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=200",
+        ])
+        .args([
+            "-c",
+            &format!("port={postgres}"),
+            "-c",
+            &format!("unix_socket_directories={}", path.display()),
+        ])
         .current_dir(path)
         .spawn()
         .unwrap();
     let redis = command(Path::new("/usr/bin/redis-server"), None)
-        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &redis.to_string(), "--dir"])
+        .args([
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--port",
+            &redis.to_string(),
+            "--dir",
+        ])
         .arg(&redis_dir)
         .spawn()
         .unwrap();
@@ -215,7 +297,14 @@ fn start_all(path: &Path, postgres: u16, redis: u16, s3: u16, filer: u16) -> Vec
     std::fs::write(&config, identities).unwrap();
     let (master, volume) = (free_port(10_000), free_port(10_000));
     let weed = command(&weed(), None)
-        .args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer", "-master.telemetry=false"])
+        .args([
+            "server",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-s3",
+            "-filer",
+            "-master.telemetry=false",
+        ])
         .args(["-volume.max=0", "-master.volumeSizeLimitMB=64"])
         .arg(format!("-master.port={master}"))
         .arg(format!("-volume.port={volume}"))

@@ -39,7 +39,11 @@ impl Place {
 impl Stack {
     /// SQLite, a folder, leases in the process.
     pub fn local() -> Arc<Self> {
-        Arc::new(Self { data: Place::temp(), agent: Place::temp(), servers: None })
+        Arc::new(Self {
+            data: Place::temp(),
+            agent: Place::temp(),
+            servers: None,
+        })
     }
 
     /// The same in a folder that outlives the stack.
@@ -47,8 +51,15 @@ impl Stack {
         for name in ["keep", "agent"] {
             std::fs::create_dir_all(dir.join(name)).unwrap();
         }
-        let (data, agent) = (Place::Kept(dir.join("keep")), Place::Kept(dir.join("agent")));
-        Arc::new(Self { data, agent, servers: None })
+        let (data, agent) = (
+            Place::Kept(dir.join("keep")),
+            Place::Kept(dir.join("agent")),
+        );
+        Arc::new(Self {
+            data,
+            agent,
+            servers: None,
+        })
     }
 
     /// PostgreSQL, S3, Redis; a database and prefixes of its own.
@@ -56,7 +67,11 @@ impl Stack {
         let name = free_name();
         servers.create_database(&name).await;
         let servers = Some((Arc::clone(servers), name));
-        Arc::new(Self { data: Place::temp(), agent: Place::temp(), servers })
+        Arc::new(Self {
+            data: Place::temp(),
+            agent: Place::temp(),
+            servers,
+        })
     }
 
     /// A stack on the servers of another process.
@@ -66,7 +81,11 @@ impl Stack {
             Place::Kept(dir.join(inner))
         };
         let servers = Some((Arc::new(Servers::of(servers)), name.to_owned()));
-        Arc::new(Self { data: at("keep"), agent: at("agent"), servers })
+        Arc::new(Self {
+            data: at("keep"),
+            agent: at("agent"),
+            servers,
+        })
     }
 
     /// What another process needs to use the same servers.
@@ -80,10 +99,18 @@ impl Stack {
         let (_, name) = self.servers.as_ref().unwrap();
         match which {
             "postgres" => {
-                config.database.url = Some(SecretString::from(format!("postgres://postgres@127.0.0.1:{port}/{name}")));
+                config.database.url = Some(SecretString::from(format!(
+                    "postgres://postgres@127.0.0.1:{port}/{name}"
+                )));
             }
-            "redis" => config.lease.redis_url = Some(SecretString::from(format!("redis://127.0.0.1:{port}"))),
-            _ => config.objects.s3.as_mut().unwrap().endpoint = Some(format!("http://127.0.0.1:{port}")),
+            "redis" => {
+                config.lease.redis_url =
+                    Some(SecretString::from(format!("redis://127.0.0.1:{port}")))
+            }
+            _ => {
+                config.objects.s3.as_mut().unwrap().endpoint =
+                    Some(format!("http://127.0.0.1:{port}"))
+            }
         }
     }
 
@@ -98,7 +125,10 @@ impl Stack {
     }
 
     pub fn config(&self) -> ServiceConfig {
-        let mut config = ServiceConfig { data_dir: self.data.path().join("data"), ..ServiceConfig::default() };
+        let mut config = ServiceConfig {
+            data_dir: self.data.path().join("data"),
+            ..ServiceConfig::default()
+        };
         config.agent.run_dir = Some(self.agent.path().to_owned());
         if let Some((servers, name)) = &self.servers {
             config.database.url = Some(SecretString::from(servers.database_url(name)));
@@ -176,30 +206,42 @@ const REPLICAS: &[(&str, Case)] = &[
     ("replicas::a_stream_goes_on_at_another_server", |stack| {
         Box::pin(replicas::a_stream_goes_on_at_another_server(stack))
     }),
-    ("replicas::a_dead_servers_run_is_ended_by_the_other", |stack| {
-        Box::pin(replicas::a_dead_servers_run_is_ended_by_the_other(stack))
-    }),
+    (
+        "replicas::a_dead_servers_run_is_ended_by_the_other",
+        |stack| Box::pin(replicas::a_dead_servers_run_is_ended_by_the_other(stack)),
+    ),
     ("chaos::a_store_that_is_cut_off_loses_nothing", |stack| {
         Box::pin(chaos::a_store_that_is_cut_off_loses_nothing(stack))
     }),
     ("chaos::a_database_that_comes_back_costs_a_pause", |stack| {
         Box::pin(chaos::a_database_that_comes_back_costs_a_pause(stack))
     }),
-    ("chaos::a_lease_server_that_is_gone_stops_the_run", |stack| {
-        Box::pin(chaos::a_lease_server_that_is_gone_stops_the_run(stack))
+    (
+        "chaos::a_lease_server_that_is_gone_stops_the_run",
+        |stack| Box::pin(chaos::a_lease_server_that_is_gone_stops_the_run(stack)),
+    ),
+    ("replicas::a_lost_lease_stops_the_run", |stack| {
+        Box::pin(replicas::a_lost_lease_stops_the_run(stack))
     }),
-    ("replicas::a_lost_lease_stops_the_run", |stack| Box::pin(replicas::a_lost_lease_stops_the_run(stack))),
 ];
 
 /// One test for all: the servers are started once.
 #[test]
 fn every_case_on_postgres_redis_and_s3() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
     let only = std::env::var("CASE").ok();
     runtime.block_on(async {
         let servers = Servers::start().await;
         let mut failed = Vec::new();
-        for (name, case) in CASES.iter().chain(REPLICAS).filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only))) {
+        for (name, case) in CASES
+            .iter()
+            .chain(REPLICAS)
+            .filter(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only)))
+        {
             let stack = Stack::full(&servers).await;
             let outcome = tokio::spawn(case(stack)).await;
             println!("{name}: {}", if outcome.is_ok() { "ok" } else { "FAILED" });
@@ -207,6 +249,9 @@ fn every_case_on_postgres_redis_and_s3() {
                 failed.push(*name);
             }
         }
-        assert!(failed.is_empty(), "failed on PostgreSQL, Redis and S3: {failed:?}");
+        assert!(
+            failed.is_empty(),
+            "failed on PostgreSQL, Redis and S3: {failed:?}"
+        );
     });
 }

@@ -127,7 +127,10 @@ fn find(name: &str) -> Option<Main> {
 }
 
 fn base_name(args: &[OsString]) -> String {
-    let first = args.first().map(|a| a.to_string_lossy().into_owned()).unwrap_or_default();
+    let first = args
+        .first()
+        .map(|a| a.to_string_lossy().into_owned())
+        .unwrap_or_default();
     first.rsplit('/').next().unwrap_or_default().to_owned()
 }
 

@@ -22,14 +22,18 @@ use proc_macro::TokenStream;
 /// `memory`, `timeout`.
 #[proc_macro_attribute]
 pub fn tool(settings: TokenStream, item: TokenStream) -> TokenStream {
-    tool::expand(settings.into(), item.into()).unwrap_or_else(|error| error.to_compile_error()).into()
+    tool::expand(settings.into(), item.into())
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
 }
 
 /// A JSON Schema of a struct with named fields or of an enum without any. The comments of
 /// fields become descriptions. Honours serde's `rename`, `rename_all` and `default`.
 #[proc_macro_derive(Schema, attributes(serde))]
 pub fn schema(item: TokenStream) -> TokenStream {
-    schema::expand(item.into()).unwrap_or_else(|error| error.to_compile_error()).into()
+    schema::expand(item.into())
+        .unwrap_or_else(|error| error.to_compile_error())
+        .into()
 }
 
 /// The text of documentation comments.
@@ -39,12 +43,20 @@ fn documentation(attributes: &[syn::Attribute]) -> String {
         .filter(|attribute| attribute.path().is_ident("doc"))
         .filter_map(|attribute| match &attribute.meta {
             syn::Meta::NameValue(pair) => match &pair.value {
-                syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+                syn::Expr::Lit(syn::ExprLit {
+                    lit: syn::Lit::Str(text),
+                    ..
+                }) => Some(text.value()),
                 _ => None,
             },
             _ => None,
         })
-        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
+        .map(|line| {
+            line.strip_prefix(' ')
+                .unwrap_or(&line)
+                .trim_end()
+                .to_owned()
+        })
         .collect();
     lines.join("\n").trim().to_owned()
 }

@@ -16,15 +16,26 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
             let mut names = Vec::new();
             for variant in &data.variants {
                 if !matches!(variant.fields, Fields::Unit) {
-                    return Err(Error::new(variant.span(), "Schema takes variants without fields only"));
+                    return Err(Error::new(
+                        variant.span(),
+                        "Schema takes variants without fields only",
+                    ));
                 }
                 let own = Serde::of(&variant.attrs)?;
-                names.push(json(&own.rename.unwrap_or_else(|| serde.cased(&variant.ident.to_string(), true))));
+                names
+                    .push(json(&own.rename.unwrap_or_else(|| {
+                        serde.cased(&variant.ident.to_string(), true)
+                    })));
             }
             let text = format!("\"type\":\"string\",\"enum\":[{}]", names.join(","));
             quote!(::hardshell_sdk::Piece::Text(#text))
         }
-        Data::Union(data) => return Err(Error::new(data.union_token.span(), "Schema takes no unions")),
+        Data::Union(data) => {
+            return Err(Error::new(
+                data.union_token.span(),
+                "Schema takes no unions",
+            ));
+        }
     };
     let (generics, types, bounds) = input.generics.split_for_impl();
     Ok(quote! {
@@ -36,30 +47,48 @@ pub(crate) fn expand(item: TokenStream) -> Result<TokenStream> {
 
 fn fields(fields: &Fields, outer: &Serde) -> Result<TokenStream> {
     let Fields::Named(named) = fields else {
-        return Err(Error::new(fields.span(), "Schema takes structs with named fields only"));
+        return Err(Error::new(
+            fields.span(),
+            "Schema takes structs with named fields only",
+        ));
     };
-    let mut pieces = vec![quote!(::hardshell_sdk::Piece::Text("\"type\":\"object\",\"properties\":{"))];
+    let mut pieces = vec![quote!(::hardshell_sdk::Piece::Text(
+        "\"type\":\"object\",\"properties\":{"
+    ))];
     let mut required = Vec::new();
     for (index, field) in named.named.iter().enumerate() {
-        let ident = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
+        let ident = field
+            .ident
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let serde = Serde::of(&field.attrs)?;
-        let name = serde.rename.clone().unwrap_or_else(|| outer.cased(ident.trim_start_matches("r#"), false));
+        let name = serde
+            .rename
+            .clone()
+            .unwrap_or_else(|| outer.cased(ident.trim_start_matches("r#"), false));
         let ty = &field.ty;
         let comma = if index > 0 { "," } else { "" };
         let text = documentation(&field.attrs);
-        let description =
-            if text.is_empty() { String::new() } else { format!("\"description\":{},", json(&text)) };
+        let description = if text.is_empty() {
+            String::new()
+        } else {
+            format!("\"description\":{},", json(&text))
+        };
         let head = format!("{comma}{}:{{{description}", json(&name));
         pieces.push(quote!(::hardshell_sdk::Piece::Text(#head)));
         pieces.push(quote!(::hardshell_sdk::Piece::Sub(<#ty as ::hardshell_sdk::Schema>::SCHEMA)));
         pieces.push(quote!(::hardshell_sdk::Piece::Text("}")));
         let quoted = json(&name);
         let has_default = serde.default || outer.default;
-        required.push(quote!((#quoted, !#has_default && !<#ty as ::hardshell_sdk::Schema>::OPTIONAL)));
+        required
+            .push(quote!((#quoted, !#has_default && !<#ty as ::hardshell_sdk::Schema>::OPTIONAL)));
     }
     pieces.push(quote!(::hardshell_sdk::Piece::Text("},\"required\":[")));
     pieces.push(quote!(::hardshell_sdk::Piece::Names(&[#(#required),*])));
-    pieces.push(quote!(::hardshell_sdk::Piece::Text("],\"additionalProperties\":false")));
+    pieces.push(quote!(::hardshell_sdk::Piece::Text(
+        "],\"additionalProperties\":false"
+    )));
     Ok(quote!(#(#pieces),*))
 }
 
@@ -74,7 +103,10 @@ struct Serde {
 impl Serde {
     fn of(attributes: &[Attribute]) -> Result<Self> {
         let mut found = Serde::default();
-        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
+        for attribute in attributes
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("serde"))
+        {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("rename") {
                     found.rename = Some(meta.value()?.parse::<LitStr>()?.value());
@@ -114,7 +146,10 @@ impl Serde {
         };
         let capital = |word: &str| {
             let mut chars = word.chars();
-            chars.next().map(|first| first.to_uppercase().chain(chars).collect::<String>()).unwrap_or_default()
+            chars
+                .next()
+                .map(|first| first.to_uppercase().chain(chars).collect::<String>())
+                .unwrap_or_default()
         };
         match self.rename_all.as_deref() {
             Some("lowercase") => words.concat(),
@@ -126,7 +161,13 @@ impl Serde {
             Some("camelCase") => words
                 .iter()
                 .enumerate()
-                .map(|(index, word)| if index == 0 { word.clone() } else { capital(word) })
+                .map(|(index, word)| {
+                    if index == 0 {
+                        word.clone()
+                    } else {
+                        capital(word)
+                    }
+                })
                 .collect(),
             _ => name.to_owned(),
         }

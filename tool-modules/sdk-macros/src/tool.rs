@@ -24,24 +24,42 @@ pub(crate) fn expand(settings: TokenStream, item: TokenStream) -> Result<TokenSt
     let name = settings.name.unwrap_or_else(|| ident.to_string());
     let description = documentation(&function.attrs);
     if description.is_empty() {
-        return Err(Error::new(ident.span(), "a tool needs a comment that says what it does: models choose it by that"));
+        return Err(Error::new(
+            ident.span(),
+            "a tool needs a comment that says what it does: models choose it by that",
+        ));
     }
     if function.sig.asyncness.is_some() {
         return Err(Error::new(ident.span(), "a tool is a plain function"));
     }
     let input = match function.sig.inputs.iter().collect::<Vec<_>>().as_slice() {
         [FnArg::Typed(argument)] => argument.ty.clone(),
-        _ => return Err(Error::new(function.sig.inputs.span(), "a tool takes one argument, a struct")),
+        _ => {
+            return Err(Error::new(
+                function.sig.inputs.span(),
+                "a tool takes one argument, a struct",
+            ));
+        }
     };
     let ReturnType::Type(_, output) = &function.sig.output else {
-        return Err(Error::new(ident.span(), "a tool returns hardshell_sdk::Result of its output"));
+        return Err(Error::new(
+            ident.span(),
+            "a tool returns hardshell_sdk::Result of its output",
+        ));
     };
-    let mut head = format!("{{\"name\":{},\"description\":{}", json(&name), json(&description));
+    let mut head = format!(
+        "{{\"name\":{},\"description\":{}",
+        json(&name),
+        json(&description)
+    );
     if let Some(title) = &settings.title {
         head.push_str(&format!(",\"title\":{}", json(title)));
     }
     if !settings.capabilities.is_empty() {
-        head.push_str(&format!(",\"capabilities\":{{{}}}", settings.capabilities.join(",")));
+        head.push_str(&format!(
+            ",\"capabilities\":{{{}}}",
+            settings.capabilities.join(",")
+        ));
     }
     if !settings.limits.is_empty() {
         head.push_str(&format!(",\"limits\":{{{}}}", settings.limits.join(",")));
@@ -82,7 +100,11 @@ pub(crate) fn expand(settings: TokenStream, item: TokenStream) -> Result<TokenSt
 fn parse(settings: TokenStream) -> Result<Settings> {
     let mut found = Settings::default();
     for meta in Punctuated::<Meta, Token![,]>::parse_terminated.parse2(settings)? {
-        let key = meta.path().get_ident().map(ToString::to_string).unwrap_or_default();
+        let key = meta
+            .path()
+            .get_ident()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         match (key.as_str(), &meta) {
             ("tmp", Meta::Path(_)) => found.capabilities.push("\"tmp\":true".into()),
             ("name", Meta::NameValue(pair)) => found.name = Some(text(&pair.value)?),
@@ -90,19 +112,33 @@ fn parse(settings: TokenStream) -> Result<Settings> {
             ("workspace", Meta::NameValue(pair)) => {
                 let access = text(&pair.value)?;
                 if !["none", "read-only", "read-write"].contains(&access.as_str()) {
-                    return Err(Error::new(pair.value.span(), "none, read-only or read-write"));
+                    return Err(Error::new(
+                        pair.value.span(),
+                        "none, read-only or read-write",
+                    ));
                 }
-                found.capabilities.push(format!("\"workspace\":{}", json(&access)));
+                found
+                    .capabilities
+                    .push(format!("\"workspace\":{}", json(&access)));
             }
             ("env" | "spawn" | "network", Meta::NameValue(pair)) => {
-                found.capabilities.push(format!("\"{key}\":[{}]", list(&pair.value)?.join(",")));
+                found
+                    .capabilities
+                    .push(format!("\"{key}\":[{}]", list(&pair.value)?.join(",")));
             }
             ("memory" | "timeout", Meta::NameValue(pair)) => {
-                found.limits.push(format!("\"{key}\":{}", json(&text(&pair.value)?)));
+                found
+                    .limits
+                    .push(format!("\"{key}\":{}", json(&text(&pair.value)?)));
             }
             ("fuel", Meta::NameValue(pair)) => match &pair.value {
-                Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
-                    found.limits.push(format!("\"fuel\":{}", number.base10_digits()));
+                Expr::Lit(ExprLit {
+                    lit: Lit::Int(number),
+                    ..
+                }) => {
+                    found
+                        .limits
+                        .push(format!("\"fuel\":{}", number.base10_digits()));
                 }
                 other => return Err(Error::new(other.span(), "a whole number")),
             },
@@ -119,14 +155,21 @@ fn parse(settings: TokenStream) -> Result<Settings> {
 
 fn text(value: &Expr) -> Result<String> {
     match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Ok(text.value()),
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Ok(text.value()),
         other => Err(Error::new(other.span(), "a text in quotes")),
     }
 }
 
 fn list(value: &Expr) -> Result<Vec<String>> {
     match value {
-        Expr::Array(array) => array.elems.iter().map(|element| text(element).map(|text| json(&text))).collect(),
+        Expr::Array(array) => array
+            .elems
+            .iter()
+            .map(|element| text(element).map(|text| json(&text)))
+            .collect(),
         other => Err(Error::new(other.span(), "a list such as [\"LANG\"]")),
     }
 }

@@ -11,8 +11,12 @@ struct Property<'a> {
 
 fn properties(manifest: &Value) -> Vec<Property<'_>> {
     let schema = &manifest["input_schema"];
-    let required: Vec<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     schema["properties"]
         .as_object()
         .into_iter()
@@ -44,21 +48,30 @@ pub(crate) fn parse(manifest: &str, words: &[String]) -> Result<Value, String> {
         let Some(flag) = flag else {
             let property = properties
                 .iter()
-                .find(|property| property.required && (!input.contains_key(property.name) || kind(property) == "array"))
+                .find(|property| {
+                    property.required
+                        && (!input.contains_key(property.name) || kind(property) == "array")
+                })
                 .ok_or_else(|| format!("unexpected argument {word:?}"))?;
             put(&mut input, property, word)?;
             continue;
         };
-        let (name, given) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
+        let (name, given) = flag
+            .split_once('=')
+            .map_or((flag, None), |(name, value)| (name, Some(value)));
         let property = properties
             .iter()
             .find(|property| property.name == name || property.name.replace('_', "-") == name)
             .ok_or_else(|| format!("unknown option --{name}"))?;
         match given {
             Some(value) => put(&mut input, property, value)?,
-            None if kind(property) == "boolean" => drop(input.insert(property.name.to_owned(), Value::Bool(true))),
+            None if kind(property) == "boolean" => {
+                drop(input.insert(property.name.to_owned(), Value::Bool(true)))
+            }
             None => {
-                let value = words.next().ok_or_else(|| format!("--{name} needs a value"))?;
+                let value = words
+                    .next()
+                    .ok_or_else(|| format!("--{name} needs a value"))?;
                 put(&mut input, property, value)?;
             }
         }
@@ -73,11 +86,16 @@ fn kind<'a>(property: &'a Property<'_>) -> &'a str {
 fn put(input: &mut Map<String, Value>, property: &Property<'_>, word: &str) -> Result<(), String> {
     let of_kind = |kind: &str| match kind {
         "string" => Ok(Value::String(word.to_owned())),
-        _ => serde_json::from_str(word).map_err(|_| format!("{}: {word:?} is no {kind}", property.name)),
+        _ => serde_json::from_str(word)
+            .map_err(|_| format!("{}: {word:?} is no {kind}", property.name)),
     };
     let value = match kind(property) {
         "array" => {
-            let element = of_kind(property.schema["items"]["type"].as_str().unwrap_or("string"))?;
+            let element = of_kind(
+                property.schema["items"]["type"]
+                    .as_str()
+                    .unwrap_or("string"),
+            )?;
             match input.get_mut(property.name) {
                 Some(Value::Array(list)) => {
                     list.push(element);
@@ -102,11 +120,25 @@ pub(crate) fn help(manifest: &str) -> String {
     let mut lines = String::new();
     for property in properties(&manifest) {
         let flag = property.name.replace('_', "-");
-        let value = if kind(&property) == "boolean" { String::new() } else { format!(" <{}>", kind(&property)) };
-        usage.push_str(&if property.required { format!(" --{flag}{value}") } else { format!(" [--{flag}{value}]") });
-        lines.push_str(&format!("\n  --{flag}{value}\n      {}", property.description));
+        let value = if kind(&property) == "boolean" {
+            String::new()
+        } else {
+            format!(" <{}>", kind(&property))
+        };
+        usage.push_str(&if property.required {
+            format!(" --{flag}{value}")
+        } else {
+            format!(" [--{flag}{value}]")
+        });
+        lines.push_str(&format!(
+            "\n  --{flag}{value}\n      {}",
+            property.description
+        ));
     }
-    format!("{}\n\n{usage}\n{lines}\n\nWithout arguments, the input is read as JSON from standard input.", text(&manifest["description"]))
+    format!(
+        "{}\n\n{usage}\n{lines}\n\nWithout arguments, the input is read as JSON from standard input.",
+        text(&manifest["description"])
+    )
 }
 
 #[cfg(test)]
@@ -130,11 +162,23 @@ mod tests {
         };
         for (line, expected) in [
             ("a.csv", Ok(json!({"path": "a.csv"}))),
-            ("--path=a --rows 5 --quiet", Ok(json!({"path": "a", "rows": 5, "quiet": true}))),
-            ("--max-size 1.5 -- --odd", Ok(json!({"max_size": 1.5, "path": "--odd"}))),
-            ("a --tag x --tag y", Ok(json!({"path": "a", "tag": ["x", "y"]}))),
+            (
+                "--path=a --rows 5 --quiet",
+                Ok(json!({"path": "a", "rows": 5, "quiet": true})),
+            ),
+            (
+                "--max-size 1.5 -- --odd",
+                Ok(json!({"max_size": 1.5, "path": "--odd"})),
+            ),
+            (
+                "a --tag x --tag y",
+                Ok(json!({"path": "a", "tag": ["x", "y"]})),
+            ),
             ("a b", Err("unexpected argument \"b\"".to_owned())),
-            ("--rows many", Err("rows: \"many\" is no integer".to_owned())),
+            (
+                "--rows many",
+                Err("rows: \"many\" is no integer".to_owned()),
+            ),
             ("--color", Err("unknown option --color".to_owned())),
             ("--rows", Err("--rows needs a value".to_owned())),
         ] {

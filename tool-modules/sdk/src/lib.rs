@@ -98,12 +98,16 @@ where
         return ExitCode::SUCCESS;
     }
     let outcome = input(manifest, &words).and_then(|input| {
-        let input: I = serde_json::from_value(input).map_err(|error| Error::new(format!("invalid input: {error}")))?;
+        let input: I = serde_json::from_value(input)
+            .map_err(|error| Error::new(format!("invalid input: {error}")))?;
         tool(input)
     });
     let written = outcome.and_then(|output| {
         let mut out = io::stdout().lock();
-        output.write(&mut out).and_then(|()| out.flush()).map_err(Error::from)
+        output
+            .write(&mut out)
+            .and_then(|()| out.flush())
+            .map_err(Error::from)
     });
     match written {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,5 +128,6 @@ fn input(manifest: &str, words: &[String]) -> Result<serde_json::Value> {
     if text.trim().is_empty() {
         return Ok(serde_json::json!({}));
     }
-    serde_json::from_str(&text).map_err(|error| Error::new(format!("the input is not JSON: {error}")))
+    serde_json::from_str(&text)
+        .map_err(|error| Error::new(format!("the input is not JSON: {error}")))
 }

@@ -1,7 +1,7 @@
 //! What a tool gives back.
 
-use crate::schema::{Piece, Schema};
 use crate::Error;
+use crate::schema::{Piece, Schema};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -33,7 +33,11 @@ impl Output for String {
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.as_bytes())?;
-        if self.is_empty() || self.ends_with('\n') { Ok(()) } else { out.write_all(b"\n") }
+        if self.is_empty() || self.ends_with('\n') {
+            Ok(())
+        } else {
+            out.write_all(b"\n")
+        }
     }
 }
 
@@ -80,7 +84,10 @@ impl Block {
 
     /// A picture from its bytes.
     pub fn image(bytes: &[u8], mime_type: impl Into<String>) -> Self {
-        Block::Image { data: base64(bytes), mime_type: mime_type.into() }
+        Block::Image {
+            data: base64(bytes),
+            mime_type: mime_type.into(),
+        }
     }
 }
 
@@ -103,7 +110,9 @@ fn base64(bytes: &[u8]) -> String {
         let number = u32::from(group[0]) << 16 | u32::from(group[1]) << 8 | u32::from(group[2]);
         for digit in 0..4 {
             if digit <= chunk.len() {
-                out.push(char::from(DIGITS[(number >> (18 - 6 * digit)) as usize & 63]));
+                out.push(char::from(
+                    DIGITS[(number >> (18 - 6 * digit)) as usize & 63],
+                ));
             } else {
                 out.push('=');
             }
@@ -118,7 +127,13 @@ mod tests {
 
     #[test]
     fn base64_is_padded() {
-        for (bytes, text) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")] {
+        for (bytes, text) in [
+            (&b""[..], ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"foob", "Zm9vYg=="),
+        ] {
             assert_eq!(base64(bytes), text);
         }
     }

@@ -40,8 +40,11 @@ plain! {
 }
 
 impl<T: Schema> Schema for Option<T> {
-    const SCHEMA: &'static [Piece] =
-        &[Piece::Text("\"anyOf\":[{"), Piece::Sub(T::SCHEMA), Piece::Text("},{\"type\":\"null\"}]")];
+    const SCHEMA: &'static [Piece] = &[
+        Piece::Text("\"anyOf\":[{"),
+        Piece::Sub(T::SCHEMA),
+        Piece::Text("},{\"type\":\"null\"}]"),
+    ];
     const OPTIONAL: bool = true;
 }
 
@@ -51,13 +54,19 @@ impl<T: Schema> Schema for Box<T> {
 }
 
 impl<T: Schema> Schema for Vec<T> {
-    const SCHEMA: &'static [Piece] =
-        &[Piece::Text("\"type\":\"array\",\"items\":{"), Piece::Sub(T::SCHEMA), Piece::Text("}")];
+    const SCHEMA: &'static [Piece] = &[
+        Piece::Text("\"type\":\"array\",\"items\":{"),
+        Piece::Sub(T::SCHEMA),
+        Piece::Text("}"),
+    ];
 }
 
 impl<T: Schema> Schema for BTreeMap<String, T> {
-    const SCHEMA: &'static [Piece] =
-        &[Piece::Text("\"type\":\"object\",\"additionalProperties\":{"), Piece::Sub(T::SCHEMA), Piece::Text("}")];
+    const SCHEMA: &'static [Piece] = &[
+        Piece::Text("\"type\":\"object\",\"additionalProperties\":{"),
+        Piece::Sub(T::SCHEMA),
+        Piece::Text("}"),
+    ];
 }
 
 impl<T: Schema> Schema for HashMap<String, T> {

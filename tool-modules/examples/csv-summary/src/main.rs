@@ -99,8 +99,11 @@ impl Tally {
         };
         let numeric = matches!(kind, Kind::Number);
         let distinct = self.values.len();
-        let mut values: Vec<Frequency> =
-            self.values.into_iter().map(|(value, count)| Frequency { value, count }).collect();
+        let mut values: Vec<Frequency> = self
+            .values
+            .into_iter()
+            .map(|(value, count)| Frequency { value, count })
+            .collect();
         values.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.value.cmp(&b.value)));
         values.truncate(top);
         Column {
@@ -118,13 +121,22 @@ impl Tally {
 
 /// Summarises a CSV file that has a header line: rows, and for each column its type, empty
 /// cells, distinct values, minimum, maximum, mean and most frequent values.
-#[tool(title = "Summarise a CSV file", workspace = "read-only", memory = "128MiB", timeout = "30s")]
+#[tool(
+    title = "Summarise a CSV file",
+    workspace = "read-only",
+    memory = "128MiB",
+    timeout = "30s"
+)]
 fn csv_summary(input: Input) -> Result<Json<Summary>> {
     let Ok(delimiter) = u8::try_from(input.delimiter.unwrap_or(',')) else {
         bail!("the delimiter must be an ASCII character");
     };
-    let file = File::open(&input.path).map_err(|error| hardshell_sdk::Error::new(format!("{}: {error}", input.path)))?;
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
+    let file = File::open(&input.path)
+        .map_err(|error| hardshell_sdk::Error::new(format!("{}: {error}", input.path)))?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(file);
     let names: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     let mut tallies: Vec<Tally> = names.iter().map(|_| Tally::default()).collect();
     let mut rows = 0;
@@ -136,6 +148,10 @@ fn csv_summary(input: Input) -> Result<Json<Summary>> {
         }
     }
     let top = input.top.unwrap_or(3);
-    let columns = tallies.into_iter().zip(&names).map(|(tally, name)| tally.column(name, top)).collect();
+    let columns = tallies
+        .into_iter()
+        .zip(&names)
+        .map(|(tally, name)| tally.column(name, top))
+        .collect();
     Ok(Json(Summary { rows, columns }))
 }

@@ -16,9 +16,15 @@ struct Input {
 
 /// Turns a Markdown file into one HTML page that needs nothing else: tables, footnotes,
 /// task lists and strikethrough included. Raw HTML in the file is shown as text.
-#[tool(title = "Markdown to an HTML page", workspace = "read-only", memory = "64MiB", timeout = "10s")]
+#[tool(
+    title = "Markdown to an HTML page",
+    workspace = "read-only",
+    memory = "64MiB",
+    timeout = "10s"
+)]
 fn markdown_page(input: Input) -> Result<String> {
-    let text = fs::read_to_string(&input.path).map_err(|error| Error::new(format!("{}: {error}", input.path)))?;
+    let text = fs::read_to_string(&input.path)
+        .map_err(|error| Error::new(format!("{}: {error}", input.path)))?;
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -30,7 +36,10 @@ fn markdown_page(input: Input) -> Result<String> {
             other => other,
         })
         .collect();
-    let title = input.title.or_else(|| first_heading(&events)).unwrap_or_else(|| input.path.clone());
+    let title = input
+        .title
+        .or_else(|| first_heading(&events))
+        .unwrap_or_else(|| input.path.clone());
     let mut body = String::new();
     html::push_html(&mut body, events.into_iter());
     Ok(format!(
@@ -58,5 +67,7 @@ fn first_heading(events: &[Event<'_>]) -> Option<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -16,14 +16,21 @@ struct Input {
 
 /// Shrinks an image so that it can be looked at cheaply. Gives its original size, and the
 /// small image as PNG.
-#[tool(title = "Thumbnail of an image", workspace = "read-only", memory = "256MiB", timeout = "20s")]
+#[tool(
+    title = "Thumbnail of an image",
+    workspace = "read-only",
+    memory = "256MiB",
+    timeout = "20s"
+)]
 fn thumbnail(input: Input) -> Result<Vec<Block>> {
     let size = input.size.unwrap_or(256);
     if !(1..=1024).contains(&size) {
         bail!("size must be between 1 and 1024, not {size}");
     }
     let at = |error: &dyn std::fmt::Display| Error::new(format!("{}: {error}", input.path));
-    let mut reader = ImageReader::open(&input.path).map_err(|error| at(&error))?.with_guessed_format()?;
+    let mut reader = ImageReader::open(&input.path)
+        .map_err(|error| at(&error))?
+        .with_guessed_format()?;
     // A small file can claim to be an enormous picture.
     let mut limits = Limits::default();
     limits.max_alloc = Some(128 << 20);
@@ -42,5 +49,8 @@ fn thumbnail(input: Input) -> Result<Vec<Block>> {
         small.width(),
         small.height()
     );
-    Ok(vec![Block::text(text), Block::image(png.get_ref(), "image/png")])
+    Ok(vec![
+        Block::text(text),
+        Block::image(png.get_ref(), "image/png"),
+    ])
 }

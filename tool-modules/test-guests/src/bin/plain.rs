@@ -18,7 +18,9 @@ fn main() {
         }),
         ["stdin"] => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| print!("{text}"))
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .map(|_| print!("{text}"))
         }
         ["env", key] => {
             println!("{}", std::env::var(key).unwrap_or_default());

@@ -137,7 +137,10 @@ fn pipes(words: &[&str]) -> io::Result<i32> {
             let (a, b) = (first.spawn()?, second.spawn()?);
             drop((reader, writer));
             let (a, b) = (sys::wait(a)?, sys::wait(b)?);
-            println!("{} {:?} {} {:?}", a.status, a.termination, b.status, b.termination);
+            println!(
+                "{} {:?} {} {:?}",
+                a.status, a.termination, b.status, b.termination
+            );
         }
         ["fill-pipe"] => {
             let (_reader, writer) = sys::pipe()?;
@@ -170,10 +173,17 @@ fn pipes(words: &[&str]) -> io::Result<i32> {
             let (reader, writer) = sys::pipe()?;
             drop(reader);
             let e = File::from(writer).write(b"x").expect_err("nobody reads");
-            println!("{} {:?}", e.raw_os_error().unwrap_or(-1), sys::take_signal());
+            println!(
+                "{} {:?}",
+                e.raw_os_error().unwrap_or(-1),
+                sys::take_signal()
+            );
         }
         ["append", path, text] => {
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+            let mut file = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(path)?;
             writeln!(file, "{text}")?;
         }
         // Descriptor 5 of the child is a file that both share, with its offset.
@@ -224,7 +234,9 @@ fn signals(words: &[&str]) -> io::Result<i32> {
             sys::set_disposition(signal, Disposition::Catch)?;
             println!("ready");
             let (reader, _writer) = sys::pipe()?;
-            let e = File::from(reader).read(&mut [0; 1]).expect_err("a signal ends the wait");
+            let e = File::from(reader)
+                .read(&mut [0; 1])
+                .expect_err("a signal ends the wait");
             println!("{:?} {:?}", e.kind(), sys::take_signal().map(|s| s.0));
         }
         ["wait-nothing"] => {
