@@ -217,6 +217,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("sync.part_size", Size, "8MiB", "Files above this are sent in parts of this size."),
     key("sync.attempts", Integer, "4", "Tries per object before a publish is left to the sweeper."),
     key("sync.timeout", Period, "300s", "How long a publish may take before it is left to the sweeper."),
+    key("sync.trust_journal", Flag, "true", "Do not even look at a workspace of which the sandbox's journal says that nothing was changed."),
     key("sync.wait_for_owner", Period, "600s", "How long a conversation waits for the server whose disk holds a newer workspace than the store; then it goes on with what the store has."),
 
     key("agent.cli", Path, "", "The native executable of the agent CLI [default: .local/agent of the current folder, or beside the binary]."),
