@@ -74,9 +74,11 @@ async fn serve_one(args: &Args, config: &crate::config::KernelConfig) -> anyhow:
             &registry,
         )?);
     }
-    let mut defaults = hardshell_host::Limits::default();
-    defaults.wall = LONGEST_CALL;
-    defaults.cpu = LONGEST_CALL;
+    let defaults = hardshell_host::Limits {
+        wall: LONGEST_CALL,
+        cpu: LONGEST_CALL,
+        ..hardshell_host::Limits::default()
+    };
     let mut commands = args.commands.set("sh");
     if let hardshell_host::CommandSet::Only(names) = &mut commands {
         // The file tools are a module of this name.

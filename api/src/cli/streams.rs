@@ -55,7 +55,7 @@ pub(crate) fn on_own_streams(sandbox: &Sandbox, spec: CallSpec, target: Target<'
     });
     // A read from a terminal may still be pending on a helper thread: nobody waits for it.
     runtime.shutdown_background();
-    finish(&report.map_err(|error| not_started(error))?, target)
+    finish(&report.map_err(not_started)?, target)
 }
 
 /// A command that does not exist is 127 and one that cannot be run 126, as in a shell.

@@ -18,26 +18,28 @@ use super::layers::RequestId;
 pub(crate) struct Problem {
     /// Identifies the kind of problem: `urn:hardshell:problem:CODE`.
     #[serde(rename = "type")]
-    #[schema(example = "urn:hardshell:problem:not_found")]
-    pub(crate) kind: String,
+    #[schema(value_type = String, example = "urn:hardshell:problem:not_found")]
+    pub(crate) kind: Box<str>,
     /// The status in words.
     #[schema(example = "Not Found")]
-    pub(crate) title: String,
+    pub(crate) title: &'static str,
     /// The HTTP status.
     #[schema(example = 404)]
     pub(crate) status: u16,
     /// What went wrong, for people.
-    #[schema(example = "There is no such conversation.")]
-    pub(crate) detail: String,
+    #[schema(value_type = String, example = "There is no such conversation.")]
+    pub(crate) detail: Box<str>,
     /// A stable code, for programs.
     #[schema(example = "not_found")]
-    pub(crate) code: String,
+    pub(crate) code: &'static str,
     /// The path that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) instance: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) instance: Option<Box<str>>,
     /// Names the request in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub(crate) request_id: Option<Box<str>>,
     /// Seconds after which it makes sense to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
@@ -45,13 +47,13 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A problem of this status and code.
-    pub(crate) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Box<str>>) -> Self {
         Problem {
-            kind: format!("urn:hardshell:problem:{code}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            kind: format!("urn:hardshell:problem:{code}").into(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
-            code: code.to_owned(),
+            code,
             instance: None,
             request_id: None,
             retry_after: None,
@@ -59,27 +61,27 @@ impl Problem {
     }
 
     /// The request itself is wrong.
-    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
     }
 
     /// No usable key.
-    pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
+    pub(crate) fn unauthenticated(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
     }
 
     /// The key may not do this.
-    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     /// Nothing there that the caller may see.
-    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_found(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
     /// Overloaded or going down.
-    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(detail: impl Into<Box<str>>) -> Self {
         Problem {
             retry_after: Some(1),
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
@@ -87,7 +89,7 @@ impl Problem {
     }
 
     /// Larger than it may be.
-    pub(crate) fn too_large(detail: impl Into<String>) -> Self {
+    pub(crate) fn too_large(detail: impl Into<Box<str>>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
     }
 }
@@ -172,8 +174,8 @@ pub(crate) async fn complete(request: Request, next: Next) -> Response {
         None => return response,
     };
     let problem = Problem {
-        instance: Some(path),
-        request_id: id,
+        instance: Some(path.into()),
+        request_id: id.map(Into::into),
         ..problem
     };
     let (mut parts, _) = response.into_parts();
