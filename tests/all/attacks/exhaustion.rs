@@ -21,8 +21,8 @@ const ATTACKS: &[(&str, &str, &str)] = &[
         "i=0; while :; do sleep 100 & i=$((i+1)); done",
         "process",
     ),
-    ("an endless loop", "while :; do :; done", "time"),
-    ("an endless loop in a child", "yes > /dev/null", "time"),
+    ("an endless loop", "while :; do :; done", "limit"),
+    ("an endless loop in a child", "yes > /dev/null", "limit"),
     ("endless output", "yes", "output"),
     ("endless output on stderr", "yes >&2", "output"),
     (
