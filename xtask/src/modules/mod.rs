@@ -28,9 +28,9 @@ pub(crate) struct Args {
     /// Build only these modules (`sh`, `coreutils` …; `test` stands for the tests' guests).
     #[arg(long = "only", value_name = "NAME")]
     only: Vec<String>,
-    /// Cargo profile; anything but `release` is for a quick look at an error only.
-    #[arg(long, default_value = "release")]
-    profile: String,
+    /// Cargo profile, `release` unless said; any other is for a quick look at an error only.
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
     /// Cargo's target folder for this build.
     #[arg(long, value_name = "DIR")]
     target_dir: Option<PathBuf>,
@@ -43,6 +43,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    fn profile(&self) -> &str {
+        self.profile.as_deref().unwrap_or("release")
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty()
             || self
@@ -88,7 +92,7 @@ pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<PathBuf> {
         .collect();
     let mut failures = Vec::new();
     let settings = build::Settings {
-        profile: &args.profile,
+        profile: args.profile(),
         target_dir: &target,
         jobs: args.jobs,
     };
