@@ -99,7 +99,7 @@ impl<'a> View<'a> {
             })
             && when
                 .after_tool
-                .is_none_or(|wanted| wanted == !self.last_results().is_empty())
+                .is_none_or(|wanted| wanted != self.last_results().is_empty())
             && when
                 .has_tools
                 .is_none_or(|wanted| wanted == self.has_tools())

@@ -129,12 +129,9 @@ impl Writer {
 #[async_trait::async_trait]
 impl Pollable for Writer {
     async fn ready(&mut self) {
-        loop {
-            match self.push() {
-                Err(Errno::AGAIN) => io::writable(&self.end.desc, self.pending.len()).await,
-                // An error comes out of the next write.
-                _ => break,
-            }
+        // Any other error comes out of the next write.
+        while let Err(Errno::AGAIN) = self.push() {
+            io::writable(&self.end.desc, self.pending.len()).await;
         }
         io::writable(&self.end.desc, 1).await;
     }

@@ -48,7 +48,7 @@ fn from_device(
     Ok(done)
 }
 
-fn file_slices<'a, 'b>(bufs: &'a mut [&'b mut [u8]]) -> SmallVec<[IoSliceMut<'a>; 8]> {
+fn file_slices<'a>(bufs: &'a mut [&mut [u8]]) -> SmallVec<[IoSliceMut<'a>; 8]> {
     bufs.iter_mut().map(|buf| IoSliceMut::new(buf)).collect()
 }
 

@@ -155,11 +155,7 @@ fn the_depth_of_a_path() {
     }
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     let text = out(&w.call(&steps));
-    assert_eq!(
-        text.lines().filter(|l| *l == "E37").count() > 0,
-        true,
-        "{text}"
-    );
+    assert!(text.lines().filter(|l| *l == "E37").count() > 0, "{text}");
     let mut depth = 0;
     let mut at = w.dir.path().to_owned();
     while at.join("x").exists() {

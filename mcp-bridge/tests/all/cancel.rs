@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::world::World;
 
 /// Waits until nothing runs in the sandbox.
-pub async fn until_quiet(world: &World, patience: Duration) {
+pub(crate) async fn until_quiet(world: &World, patience: Duration) {
     let start = Instant::now();
     while world.session.sandbox().usage().memory > 0 {
         assert!(

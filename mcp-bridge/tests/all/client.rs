@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 /// Longest that a test waits for one message.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-pub struct Client {
+pub(crate) struct Client {
     lines: tokio::io::Lines<BufReader<ReadHalf<DuplexStream>>>,
     writer: Option<WriteHalf<DuplexStream>>,
     next_id: i64,
@@ -22,7 +22,7 @@ pub struct Client {
 
 impl Client {
     /// Connects and shakes hands in the older revision.
-    pub async fn connect(session: &Arc<Session>) -> Client {
+    pub(crate) async fn connect(session: &Arc<Session>) -> Client {
         let mut client = Client::raw(session);
         let answer = client
             .request(
@@ -45,7 +45,7 @@ impl Client {
     }
 
     /// Connects and says nothing.
-    pub fn raw(session: &Arc<Session>) -> Client {
+    pub(crate) fn raw(session: &Arc<Session>) -> Client {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (input, output) = tokio::io::split(theirs);
         let session = Arc::clone(session);
@@ -62,7 +62,7 @@ impl Client {
         }
     }
 
-    pub async fn send(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         let mut line = message.to_string();
         line.push('\n');
         self.writer
@@ -74,13 +74,13 @@ impl Client {
     }
 
     /// Closes the client's side.
-    pub async fn hang_up(&mut self) {
+    pub(crate) async fn hang_up(&mut self) {
         if let Some(mut writer) = self.writer.take() {
             writer.shutdown().await.unwrap();
         }
     }
 
-    pub async fn receive(&mut self) -> Option<Value> {
+    pub(crate) async fn receive(&mut self) -> Option<Value> {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line())
             .await
             .expect("a message in time");
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Sends a request without waiting; gives its id.
-    pub async fn start(&mut self, method: &str, params: Value) -> i64 {
+    pub(crate) async fn start(&mut self, method: &str, params: Value) -> i64 {
         let id = self.next_id;
         self.next_id += 1;
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
@@ -98,7 +98,7 @@ impl Client {
         id
     }
 
-    pub async fn finish(&mut self, id: i64) -> Value {
+    pub(crate) async fn finish(&mut self, id: i64) -> Value {
         loop {
             let message = self.receive().await.expect("an answer");
             if message["id"] == id {
@@ -108,13 +108,13 @@ impl Client {
         }
     }
 
-    pub async fn request(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.start(method, params).await;
         self.finish(id).await
     }
 
     /// Calls a tool and gives its result.
-    pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let answer = self
             .request("tools/call", json!({"name": tool, "arguments": arguments}))
             .await;
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// Calls a tool and gives the text, failures marked.
-    pub async fn say(&mut self, tool: &str, arguments: Value) -> String {
+    pub(crate) async fn say(&mut self, tool: &str, arguments: Value) -> String {
         let result = self.call(tool, arguments).await;
         let mark = if result["isError"] == true {
             "ERROR "
@@ -135,6 +135,6 @@ impl Client {
 }
 
 /// The first text of a result.
-pub fn text(result: &Value) -> &str {
+pub(crate) fn text(result: &Value) -> &str {
     result["content"][0]["text"].as_str().unwrap_or_default()
 }

@@ -17,15 +17,15 @@ use tower::ServiceExt;
 use crate::client::text;
 use crate::world::World;
 
-pub const TOKEN: &str = "a-token-of-this-test";
+pub(crate) const TOKEN: &str = "a-token-of-this-test";
 
-pub fn router(session: &Arc<Session>, config: HttpConfig) -> Router {
+pub(crate) fn router(session: &Arc<Session>, config: HttpConfig) -> Router {
     let authorizer = SingleSession::new(&SecretString::from(TOKEN), Arc::clone(session));
     http_router(Arc::new(authorizer), config)
 }
 
 /// A request as a good client sends it; `edit` makes it a bad one.
-pub async fn send(
+pub(crate) async fn send(
     router: &Router,
     method: Method,
     body: Value,
@@ -48,11 +48,11 @@ pub async fn send(
     router.clone().oneshot(request).await.unwrap()
 }
 
-pub async fn post(router: &Router, body: Value) -> Response<Body> {
+pub(crate) async fn post(router: &Router, body: Value) -> Response<Body> {
     send(router, Method::POST, body, |_| ()).await
 }
 
-pub async fn body(response: Response<Body>) -> String {
+pub(crate) async fn body(response: Response<Body>) -> String {
     String::from_utf8(
         response
             .into_body()
@@ -66,7 +66,7 @@ pub async fn body(response: Response<Body>) -> String {
 }
 
 /// The messages of an event stream or a JSON body.
-pub async fn messages(response: Response<Body>) -> Vec<Value> {
+pub(crate) async fn messages(response: Response<Body>) -> Vec<Value> {
     let text = body(response).await;
     if text.starts_with('{') {
         return vec![serde_json::from_str(&text).unwrap()];
@@ -77,7 +77,7 @@ pub async fn messages(response: Response<Body>) -> Vec<Value> {
         .collect()
 }
 
-pub fn meta() -> Value {
+pub(crate) fn meta() -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
@@ -86,7 +86,12 @@ pub fn meta() -> Value {
 }
 
 /// A call in the current revision, which needs nothing before it.
-pub async fn call(router: &Router, tool: &str, arguments: Value, more: Value) -> Response<Body> {
+pub(crate) async fn call(
+    router: &Router,
+    tool: &str,
+    arguments: Value,
+    more: Value,
+) -> Response<Body> {
     let mut meta = meta();
     for (key, value) in more.as_object().into_iter().flatten() {
         meta[key] = value.clone();
@@ -105,7 +110,7 @@ pub async fn call(router: &Router, tool: &str, arguments: Value, more: Value) ->
 }
 
 /// Shakes hands in the older revision; gives the session's id.
-pub async fn initialize(router: &Router) -> String {
+pub(crate) async fn initialize(router: &Router) -> String {
     let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}
     }});
@@ -129,7 +134,7 @@ pub async fn initialize(router: &Router) -> String {
     id
 }
 
-pub async fn in_session(router: &Router, id: &str, body: Value) -> Response<Body> {
+pub(crate) async fn in_session(router: &Router, id: &str, body: Value) -> Response<Body> {
     let id = id.to_owned();
     send(router, Method::POST, body, |headers| {
         headers.insert("mcp-session-id", id.parse().unwrap());

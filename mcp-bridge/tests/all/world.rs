@@ -53,21 +53,21 @@ pub(crate) fn limits() -> Limits {
 }
 
 /// A folder that is /workspace, and a session on it.
-pub struct World {
+pub(crate) struct World {
     pub dir: tempfile::TempDir,
     pub session: Arc<Session>,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         World::with(SessionOptions::default(), limits())
     }
 
-    pub fn with(options: SessionOptions, limits: Limits) -> World {
+    pub(crate) fn with(options: SessionOptions, limits: Limits) -> World {
         World::on(&registry(), options, limits)
     }
 
-    pub fn on(registry: &Registry, options: SessionOptions, limits: Limits) -> World {
+    pub(crate) fn on(registry: &Registry, options: SessionOptions, limits: Limits) -> World {
         let dir = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::builder(registry)
             .workspace(DirSource::Path(dir.path().to_owned()), Access::ReadWrite)
@@ -84,13 +84,13 @@ impl World {
         }
     }
 
-    pub fn put(&self, name: &str, content: &str) {
+    pub(crate) fn put(&self, name: &str, content: &str) {
         let path = self.dir.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    pub fn get(&self, name: &str) -> String {
+    pub(crate) fn get(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap()
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Args {
 /// Builds both binaries in release, then measures.
 pub(crate) fn run(root: &Root, args: &Args) -> anyhow::Result<()> {
     let mut sections = Sections::default();
-    sections.run("setup", || setup::wasm::ensure())?;
+    sections.run("setup", setup::wasm::ensure)?;
     sections.run("modules", || {
         modules::run(root, &modules::Args::default()).map(drop)
     })?;
