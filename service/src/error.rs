@@ -195,7 +195,11 @@ impl std::error::Error for ServiceError {
 impl From<sqlx::Error> for ServiceError {
     fn from(cause: sqlx::Error) -> Self {
         match cause {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::Io(_)
+            // A connection that is cut while it is set up answers with what the protocol does not know.
+            | sqlx::Error::Protocol(_) => {
                 Self::new(ErrorKind::Unavailable, "The database cannot be reached.").because(cause)
             }
             other => Self::internal(other),

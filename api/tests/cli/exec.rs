@@ -1,11 +1,11 @@
-//! `hardshell exec`, as far as it needs no module of its own: the coreutils module of the
+//! `hardshell exec`, as far as it needs no module of its own: a multi-call module of the
 //! bundle stands for any.
 
 use std::path::PathBuf;
 
 use crate::{hardshell, hardshell_in, ok, run};
 
-/// The coreutils under the name of one of them: it goes by the name that it is called by.
+/// The module that serves a command, under that name: it goes by the name that it is called by.
 pub(super) fn as_command(folder: &std::path::Path, name: &str) -> PathBuf {
     let bundle = std::env::var_os("HARDSHELL_BUNDLE_DIR").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/modules"),
@@ -13,16 +13,11 @@ pub(super) fn as_command(folder: &std::path::Path, name: &str) -> PathBuf {
     );
     let manifest = std::fs::read(bundle.join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
-    let serves_cat = |entry: &&serde_json::Value| {
+    let serves = |entry: &&serde_json::Value| {
         let names = entry["names"].as_array().unwrap();
-        names.iter().any(|name| name == "cat")
+        names.iter().any(|served| served == name)
     };
-    let entry = manifest
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(serves_cat)
-        .unwrap();
+    let entry = manifest.as_array().unwrap().iter().find(serves).unwrap();
     let target = folder.join(name);
     std::fs::copy(bundle.join(entry["file"].as_str().unwrap()), &target).unwrap();
     target

@@ -217,7 +217,7 @@ fn size_of_a_file() {
     });
     check(&Case {
         argv: &["fill", "big.log", "1000000"],
-        limit: |l| drop(l.sizes.insert("log".to_owned(), 100_000)),
+        limit: |l| l.sizes = [("log".to_owned(), 100_000)].into(),
         termination: Termination::Quota(QuotaKind::FileBytes),
         sentence: "(limit sizes.log",
     });
