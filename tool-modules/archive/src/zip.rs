@@ -65,7 +65,7 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                             b'x' => list = Some(true),
                             b'i' => list = Some(false),
                             b'0'..=b'9' => s.level = i64::from(letter - b'0'),
-                            b'u' | b'f' | b'X' | b'D' | b'v' | b'9' | b'o' | b'T' => {}
+                            b'u' | b'f' | b'X' | b'D' | b'v' | b'o' | b'T' => {}
                             other => {
                                 complain(
                                     "zip error",

@@ -60,7 +60,7 @@ pub fn format(
             }
             at += 1;
         }
-        let mut take = |next: &mut usize| -> &Value {
+        let take = |next: &mut usize| -> &Value {
             let value = args.get(*next).unwrap_or(&none);
             *next += 1;
             value

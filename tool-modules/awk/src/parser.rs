@@ -743,20 +743,20 @@ impl Parser {
         match left {
             Expr::And(a, b) => {
                 let right = self.assign_to(*b, op, line)?;
-                return Ok(Expr::And(a, Box::new(right)));
+                Ok(Expr::And(a, Box::new(right)))
             }
             Expr::Or(a, b) => {
                 let right = self.assign_to(*b, op, line)?;
-                return Ok(Expr::Or(a, Box::new(right)));
+                Ok(Expr::Or(a, Box::new(right)))
             }
-            Expr::Not(inner) => return Ok(Expr::Not(Box::new(self.assign_to(*inner, op, line)?))),
+            Expr::Not(inner) => Ok(Expr::Not(Box::new(self.assign_to(*inner, op, line)?))),
             Expr::Compare(cmp, a, b) => {
                 let right = self.assign_to(*b, op, line)?;
-                return Ok(Expr::Compare(cmp, a, Box::new(right)));
+                Ok(Expr::Compare(cmp, a, Box::new(right)))
             }
             Expr::Cond(test, yes, no) => {
                 let right = self.assign_to(*no, op, line)?;
-                return Ok(Expr::Cond(test, yes, Box::new(right)));
+                Ok(Expr::Cond(test, yes, Box::new(right)))
             }
             other => {
                 let Some(place) = lvalue(other) else {

@@ -301,7 +301,7 @@ impl Interp<'_> {
         }
         out.extend_from_slice(&text[copied..]);
         match crate::parser::as_lvalue(target) {
-            Some(LValue::Field(Expr::Num(n))) if n == 0.0 => self.record.set_text(&out),
+            Some(LValue::Field(Expr::Num(0.0))) => self.record.set_text(&out),
             Some(place) => self.assign(&place, Value::text(&out))?,
             None => {}
         }

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct Zone {
     /// Seconds to add to UTC.
     pub offset: i64,
+    /// Its name, as `%Z` prints it.
     pub name: String,
 }
 

@@ -148,9 +148,8 @@ pub fn run(args: Vec<Vec<u8>>) -> i32 {
                         out.put(text.as_bytes());
                     } else {
                         let line = line + left[..i].iter().filter(|b| **b == b'\n').count() as u64;
-                        let unit = if bytes { "byte" } else { "byte" };
                         let mut text = format!(
-                            "{} {} differ: {unit} {offset}, line {line}",
+                            "{} {} differ: byte {offset}, line {line}",
                             shown(0),
                             shown(1)
                         );

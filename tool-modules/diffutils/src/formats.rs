@@ -278,10 +278,10 @@ pub fn side_by_side(p: &Pair<'_>, width: usize, left_only: bool, no_common: bool
         out.put(line.as_bytes());
     };
     let (mut i, mut j) = (0, 0);
-    let mut common = |row: &mut dyn FnMut(Option<&[u8]>, char, Option<&[u8]>),
-                      from: usize,
-                      to: usize,
-                      other: usize| {
+    let common = |row: &mut dyn FnMut(Option<&[u8]>, char, Option<&[u8]>),
+                  from: usize,
+                  to: usize,
+                  other: usize| {
         if no_common {
             return;
         }

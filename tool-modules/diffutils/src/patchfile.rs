@@ -80,23 +80,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<FilePatch>, String> {
             }
             current.index = Some(rest.to_vec());
             at += 1;
-        } else if line.starts_with(b"--- ")
-            && lines.get(at + 1).is_some_and(|l| l.starts_with(b"+++ "))
-        {
-            if !current.hunks.is_empty() {
-                finish(&mut current, &mut out);
-            }
-            let other = trim(lines[at + 1]);
-            current.old = Some(name(&line[4..]));
-            current.new = Some(name(&other[4..]));
-            // A file of the epoch is one that is not there.
-            current.created |= is_epoch(line);
-            current.deleted |= is_epoch(other);
-            at += 2;
-        } else if line.starts_with(b"*** ")
-            && lines.get(at + 1).is_some_and(|l| l.starts_with(b"--- "))
-            && !line.ends_with(b" ****")
-        {
+        } else if heads_file(line, lines.get(at + 1).copied()) {
             if !current.hunks.is_empty() {
                 finish(&mut current, &mut out);
             }
@@ -256,7 +240,7 @@ fn context(lines: &[&[u8]], start: usize) -> Result<(Hunk, usize), String> {
         .ok_or_else(|| bad(at))?;
     at += 1;
     // (mark, text): old side, then new side.
-    let mut side = |at: &mut usize, count: usize| -> Vec<(u8, Vec<u8>)> {
+    let side = |at: &mut usize, count: usize| -> Vec<(u8, Vec<u8>)> {
         let mut out: Vec<(u8, Vec<u8>)> = Vec::new();
         while let Some(line) = lines.get(*at) {
             if line.starts_with(b"\\") {
@@ -382,4 +366,11 @@ fn normal(
         at += 1;
     }
     Ok((hunk, at))
+}
+
+/// Whether two lines name the old and the new file, in a unified or a context diff.
+fn heads_file(line: &[u8], next: Option<&[u8]>) -> bool {
+    let next_starts = |with: &[u8]| next.is_some_and(|next| next.starts_with(with));
+    (line.starts_with(b"--- ") && next_starts(b"+++ "))
+        || (line.starts_with(b"*** ") && next_starts(b"--- ") && !line.ends_with(b" ****"))
 }

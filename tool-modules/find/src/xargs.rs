@@ -326,10 +326,9 @@ impl Runner {
             self.by_blank(&mut input)
         };
         if outcome.is_ok() && !self.stop {
-            if !self.pending.is_empty() {
-                self.flush();
-            } else if !self.ran && !self.settings.no_run_if_empty && self.settings.replace.is_none()
-            {
+            let run_without_input =
+                !self.ran && !self.settings.no_run_if_empty && self.settings.replace.is_none();
+            if !self.pending.is_empty() || run_without_input {
                 self.flush();
             }
         }

@@ -465,8 +465,8 @@ fn execute(mut settings: Settings) -> i32 {
     if settings.null_input {
         one(&settings, &program, inputs, Val::Null, &mut out, &mut state);
     } else {
-        let mut reader = inputs;
-        while let Some(input) = reader.next() {
+        let reader = inputs;
+        for input in reader {
             match input {
                 Ok(value) => {
                     if !one(&settings, &program, inputs, value, &mut out, &mut state) {

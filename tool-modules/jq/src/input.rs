@@ -195,10 +195,8 @@ impl Scan {
             }
             let byte = text[at];
             match byte {
-                b' ' | b'\n' | b'\t' | b'\r' => {
-                    if self.scalar {
-                        return Some(at);
-                    }
+                b' ' | b'\n' | b'\t' | b'\r' if self.scalar => {
+                    return Some(at);
                 }
                 b'"' => {
                     if self.scalar {

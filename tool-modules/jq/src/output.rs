@@ -173,11 +173,7 @@ impl Format {
                         out.push(b',');
                     }
                     self.line(level + 1, out);
-                    if i == 0 {
-                        out.extend_from_slice(RESET);
-                    } else {
-                        out.extend_from_slice(RESET);
-                    }
+                    out.extend_from_slice(RESET);
                     self.colored(item, level + 1, c, out);
                 }
                 if !items.is_empty() {

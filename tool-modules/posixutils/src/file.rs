@@ -302,11 +302,6 @@ fn text(data: &[u8]) -> (String, String, String) {
         (String::new(), "text/plain")
     };
     let mut out = format!("{what}{encoding} text");
-    if encoding.contains("text") {
-        out = format!("{what}{encoding} text")
-            .replace("UTF-8 (with BOM) text", "UTF-8 (with BOM) text")
-            .replace("Unicode text, UTF-8 text", "Unicode text, UTF-8 text");
-    }
     if !what.is_empty() && what.contains("script") {
         out.push_str(" executable");
     }

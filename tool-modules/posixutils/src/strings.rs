@@ -26,9 +26,9 @@ pub fn run(_: &str, args: Vec<Vec<u8>>) -> i32 {
             }
             "-t" | "--radix" => radix = words.next().and_then(|w| w.first().copied()),
             w if w.starts_with("--bytes=") => least = w[8..].parse().unwrap_or(4),
-            w if w.starts_with("--radix=") => radix = w.bytes().nth(8),
+            w if w.starts_with("--radix=") => radix = w.as_bytes().get(8).copied(),
             w if w.starts_with("-n") => least = w[2..].parse().unwrap_or(4),
-            w if w.starts_with("-t") => radix = w.bytes().nth(2),
+            w if w.starts_with("-t") => radix = w.as_bytes().get(2).copied(),
             w if w.len() > 1
                 && w[1..].bytes().all(|b| b.is_ascii_digit())
                 && w.starts_with('-') =>

@@ -78,7 +78,7 @@ pub fn run(_: &str, args: Vec<Vec<u8>>) -> i32 {
             }
             w if w.starts_with(b"--") => {}
             w if w.len() > 1 && w[0] == b'-' => {
-                for letter in w[1..].to_vec() {
+                for &letter in &w[1..] {
                     match letter {
                         b'a' => s.all = true,
                         b'd' => s.dirs_only = true,

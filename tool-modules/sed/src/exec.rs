@@ -356,7 +356,7 @@ impl<'a> Machine<'a> {
                 if *step == 0 {
                     self.line == *first
                 } else {
-                    self.line >= *first && (self.line - first) % step == 0
+                    self.line >= *first && (self.line - first).is_multiple_of(*step)
                 }
             }
             Address::Zero => false,
@@ -389,7 +389,7 @@ impl<'a> Machine<'a> {
                         }
                     }
                     End::Multiple(step) => {
-                        if *step == 0 || self.line % step == 0 {
+                        if *step == 0 || self.line.is_multiple_of(*step) {
                             Range::Closed
                         } else {
                             Range::Until((self.line / step + 1).saturating_mul(*step))

@@ -118,6 +118,8 @@ pub enum Case {
 }
 
 /// `y`: by byte where all are single bytes, else by character.
+// A table by value: it is made once a script and read for every byte.
+#[allow(clippy::large_enum_variant)]
 pub enum Translate {
     Bytes([u8; 256]),
     Chars(Vec<(Vec<u8>, Vec<u8>)>),

@@ -371,7 +371,7 @@ impl Shell {
 
     /// Sets up a prompt. `Some`: the start-up file ended the shell.
     fn become_interactive(&mut self, o: &Options) -> Option<i32> {
-        self.st.opts |= opts::INTERACTIVE | opts::HISTORY | opts::HISTEXPAND & 0;
+        self.st.opts |= opts::INTERACTIVE | opts::HISTORY;
         self.st.shopts |= opts::EXPAND_ALIASES;
         for (name, value) in [(&b"PS1"[..], &b"\\s-\\v\\$ "[..]), (b"PS2", b"> ")] {
             if self.raw_var(name).is_none() {
@@ -437,11 +437,7 @@ impl Shell {
                     self.warn(&mut p);
                     self.line = e.line;
                     self.syntax_error(&e, Some("-c"));
-                    return self.finish(if e.message.starts_with(b"unexpected EOF") {
-                        2
-                    } else {
-                        2
-                    });
+                    return self.finish(2);
                 }
             };
             self.warn(&mut p);

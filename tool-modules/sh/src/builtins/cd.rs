@@ -130,22 +130,21 @@ pub(super) fn cd(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         && !matches!(dir.as_slice(), b"." | b"..")
         && !dir.starts_with(b"./")
         && !dir.starts_with(b"../")
+        && let Some(path) = sh.get(b"CDPATH")
     {
-        if let Some(path) = sh.get(b"CDPATH") {
-            for prefix in path.split(|b| *b == b':') {
-                let full = if prefix.is_empty() {
-                    dir.clone()
-                } else {
-                    [prefix, b"/", &dir].concat()
-                };
-                if os::stat(&full).is_ok_and(|s| s.is_dir())
-                    && let Ok(now) = sh.change_dir(&full, physical)
-                {
-                    if !prefix.is_empty() || print {
-                        sh.say([now.as_slice(), b"\n"].concat());
-                    }
-                    return Ok(0);
+        for prefix in path.split(|b| *b == b':') {
+            let full = if prefix.is_empty() {
+                dir.clone()
+            } else {
+                [prefix, b"/", &dir].concat()
+            };
+            if os::stat(&full).is_ok_and(|s| s.is_dir())
+                && let Ok(now) = sh.change_dir(&full, physical)
+            {
+                if !prefix.is_empty() || print {
+                    sh.say([now.as_slice(), b"\n"].concat());
                 }
+                return Ok(0);
             }
         }
     }

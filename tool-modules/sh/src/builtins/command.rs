@@ -77,20 +77,20 @@ pub(super) fn source(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
 
 /// A file; `/dev/fd/N` and `/dev/stdin` are the shell's own descriptors.
 fn own_file(sh: &mut Shell, path: &[u8]) -> os::Res<Vec<u8>> {
-    if path.starts_with(b"/dev/") {
-        if let Some(t) = sh.open_path(
+    if path.starts_with(b"/dev/")
+        && let Some(t) = sh.open_path(
             path,
             os::OpenHow {
                 read: true,
                 ..os::OpenHow::default()
             },
             false,
-        ) && let crate::fds::Target::Kernel(k) = &t
-        {
-            let c = Shell::capture();
-            crate::exec::spawn::read_all(k.0, &c);
-            return Ok(std::mem::take(&mut *c.data.borrow_mut()));
-        }
+        )
+        && let crate::fds::Target::Kernel(k) = &t
+    {
+        let c = Shell::capture();
+        crate::exec::spawn::read_all(k.0, &c);
+        return Ok(std::mem::take(&mut *c.data.borrow_mut()));
     }
     crate::invoke::read_file(path)
 }
@@ -157,10 +157,7 @@ pub(super) fn command(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
     };
     if let Some(b) = sh.builtin(name) {
         shift_arrays(sh, p.rest);
-        return match sh.run_builtin(b, rest) {
-            // A special builtin's error does not end the shell here.
-            other => other,
-        };
+        return sh.run_builtin(b, rest);
     }
     let default_path = p.opts.iter().any(|(l, ..)| *l == b'p');
     let path = if name.contains(&b'/') {
@@ -211,9 +208,7 @@ fn describe(sh: &mut Shell, name: &[u8], how: How, all: bool, skip_functions: bo
     let mut found = false;
     let text = |t: &[u8]| [t, b"\n"].concat();
     if how != How::ForcePath {
-        if (sh.shopt(opts::EXPAND_ALIASES) || how == How::Kind || true)
-            && let Some(value) = sh.st.aliases.get(name).cloned()
-        {
+        if let Some(value) = sh.st.aliases.get(name).cloned() {
             found = true;
             match how {
                 How::Long => sh.say([name, b" is aliased to `", &value, b"'\n"].concat()),

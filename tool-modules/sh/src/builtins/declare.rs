@@ -483,7 +483,7 @@ fn list(sh: &mut Shell, f: &Flags, who: Who, bare: bool) -> Ex {
         .map(|k| k.to_vec())
         .filter(|k| is_name(k))
         .collect();
-    if who == Who::Local || (who == Who::Declare && false) {
+    if who == Who::Local {
         names = sh
             .st
             .frames

@@ -119,7 +119,7 @@ pub(super) fn mapfile(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         stored += 1;
         if let Some(c) = &callback
-            && stored % quantum == 0
+            && stored.is_multiple_of(quantum)
         {
             let call = [
                 c.as_slice(),

@@ -167,7 +167,7 @@ fn once(sh: &mut Shell, f: &[u8], st: &mut State<'_>, out: &mut Vec<u8>) -> bool
                     }
                 }
                 while f.get(i).is_some_and(|c| {
-                    matches!(c, b'l' | b'h' | b'j' | b'z' | b't' | b'L' | b'q') && !(*c == b'q')
+                    matches!(c, b'l' | b'h' | b'j' | b'z' | b't' | b'L' | b'q') && (*c != b'q')
                 }) {
                     i += 1;
                 }
@@ -574,7 +574,8 @@ fn format_float(conv: u8, v: f64, s: &Spec) -> String {
                 .next()
                 .and_then(|x| x.parse().ok())
                 .unwrap_or(0);
-            let t = if x < -4 || x >= p as i32 {
+
+            if x < -4 || x >= p as i32 {
                 let (m, ex) = e.split_once('e').unwrap_or((&e, "+00"));
                 if s.alt {
                     e.clone()
@@ -588,8 +589,7 @@ fn format_float(conv: u8, v: f64, s: &Spec) -> String {
                 } else {
                     strip_zeros(&t).to_string()
                 }
-            };
-            t
+            }
         }
     };
     if upper { text.to_uppercase() } else { text }

@@ -310,7 +310,7 @@ fn store(
             }
             items.push(text.get(start..i).unwrap_or_default().to_vec());
             i = skip_blanks(i);
-            if i < len && kind(i) == 2 && !(start == i) {
+            if i < len && kind(i) == 2 && (start != i) {
                 // The separator that ended this field.
                 if text.get(start..i).is_some() {
                     i += 1;

@@ -163,8 +163,6 @@ pub(super) fn shopt(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
             } else {
                 sh.say(format!("shopt -{} {name}\n", if on { 's' } else { 'u' }));
             }
-        } else if old {
-            sh.say(format!("{name:<15}\t{}\n", if on { "on" } else { "off" }));
         } else {
             sh.say(format!("{name:<15}\t{}\n", if on { "on" } else { "off" }));
         }

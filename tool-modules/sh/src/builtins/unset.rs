@@ -40,15 +40,16 @@ pub(super) fn unset(sh: &mut Shell, args: &[Vec<u8>]) -> Ex {
         }
         let mut target = name.clone();
         let mut sub = sub;
-        if !has(b'n') && sh.raw_var(&name).is_some_and(|v| v.has(NAMEREF)) {
-            if let Some(t) = sh.resolve(&name) {
-                match access::split_subscript(&t) {
-                    Some((n, s)) if sub.is_none() => {
-                        sub = Some(s.to_vec());
-                        target = n.to_vec();
-                    }
-                    _ => target = t,
+        if !has(b'n')
+            && sh.raw_var(&name).is_some_and(|v| v.has(NAMEREF))
+            && let Some(t) = sh.resolve(&name)
+        {
+            match access::split_subscript(&t) {
+                Some((n, s)) if sub.is_none() => {
+                    sub = Some(s.to_vec());
+                    target = n.to_vec();
                 }
+                _ => target = t,
             }
         }
         let Some(v) = sh.raw_var(&target) else {

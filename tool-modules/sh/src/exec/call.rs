@@ -80,7 +80,7 @@ impl Shell {
 
     /// The RETURN trap, after a function or a sourced file. It sees the frame still.
     fn return_trap(&mut self, result: Ex, hidden: bool) -> Ex {
-        if hidden || !self.st.traps.contains_key(&TRAP_RETURN) || !matches!(result, Ok(_)) {
+        if hidden || !self.st.traps.contains_key(&TRAP_RETURN) || !result.is_ok() {
             return result;
         }
         if let Ok(s) = result {

@@ -119,11 +119,11 @@ impl Shell {
         let mut result = Ok(());
         for item in items {
             self.at_line(line);
-            if self.opt(opts::XTRACE) || self.wants_debug() {
-                if let Err(u) = self.before_for(f, cmd) {
-                    result = Err(u);
-                    break;
-                }
+            if (self.opt(opts::XTRACE) || self.wants_debug())
+                && let Err(u) = self.before_for(f, cmd)
+            {
+                result = Err(u);
+                break;
             }
             // A nameref as the variable is pointed elsewhere, not followed.
             let set = match self.st.vars.get(&*f.var) {

@@ -16,7 +16,7 @@ pub enum Found {
     /// A program.
     External(Vec<u8>),
     /// Nothing.
-    NotFound,
+    Nothing,
 }
 
 impl Shell {
@@ -36,7 +36,7 @@ impl Shell {
         }
         match self.find_program(name) {
             Some(path) => Found::External(path),
-            None => Found::NotFound,
+            None => Found::Nothing,
         }
     }
 

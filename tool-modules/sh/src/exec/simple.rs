@@ -157,9 +157,7 @@ impl Shell {
             }
         }
         for a in &s.assigns {
-            if let Err(u) = self.run_assign(a, true) {
-                return Err(u);
-            }
+            self.run_assign(a, true)?
         }
         let status = self.subst_status.take().unwrap_or(0);
         if !s.assigns.is_empty() && !self.st.last_arg.is_empty() {
@@ -304,11 +302,8 @@ impl Shell {
         if simple {
             // The common case in one go.
             let mut map = start;
-            let mut next = map.keys().next_back().map_or(0, |k| k + 1);
-            for (_, v, _) in items {
-                map.insert(next, Rc::new(v));
-                next += 1;
-            }
+            let next = map.keys().next_back().map_or(0, |k| k + 1);
+            map.extend((next..).zip(items.into_iter().map(|(_, v, _)| Rc::new(v))));
             self.put(
                 &target,
                 Var {
@@ -411,7 +406,7 @@ impl Shell {
                 let _ = cmd;
                 Ok(self.done(status?))
             }
-            Found::NotFound => {
+            Found::Nothing => {
                 // Assignments before a command that is not there still fail or not by themselves.
                 for a in &s.assigns {
                     if let AssignValue::Word(w) = &a.value {

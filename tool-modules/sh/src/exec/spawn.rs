@@ -166,9 +166,8 @@ impl Shell {
     pub(crate) fn reap_strays(&mut self) {
         let mut left = Vec::new();
         for pid in std::mem::take(&mut self.strays) {
-            match os::wait(Some(pid), false) {
-                Ok(None) => left.push(pid),
-                Ok(Some(_)) | Err(_) => {}
+            if let Ok(None) = os::wait(Some(pid), false) {
+                left.push(pid)
             }
         }
         self.strays = left;

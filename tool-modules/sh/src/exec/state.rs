@@ -65,8 +65,10 @@ struct Blob {
 
 /// A process that only writes.
 pub(crate) fn writer_blob(text: Vec<u8>, status: i32) -> Vec<u8> {
-    let mut state = Portable::default();
-    state.fds = vec![0, 1, 2];
+    let state = Portable {
+        fds: vec![0, 1, 2],
+        ..Portable::default()
+    };
     postcard::to_stdvec(&Blob {
         state,
         work: Work::Write(text, status),

@@ -193,7 +193,7 @@ impl Shell {
             b'u' => Ok(each(value, |t| map_case(t, true, true))),
             b'E' => Ok(each(value, crate::parse::ansi_c)),
             b'P' => {
-                let mut go = |t: &Text| self.prompt(t).into();
+                let mut go = |t: &Text| self.prompt(t);
                 Ok(match value {
                     Value::One(t) => Value::One(t.as_ref().map(|t| Rc::new(go(t)))),
                     Value::Many(ts, s) => {

@@ -168,19 +168,17 @@ impl Shell {
             && !p.indirect
             && p.sub.is_none()
             && !matches!(p.name, Pname::Special(b'@' | b'*'))
+            && let Pname::Var(n) = &p.name
+            && let Some(v) = self.st.vars.get(&**n)
+            && v.attrs & crate::vars::NAMEREF == 0
+            && let crate::vars::Val::Str(s) = &v.val
         {
-            if let Pname::Var(n) = &p.name
-                && let Some(v) = self.st.vars.get(&**n)
-                && v.attrs & crate::vars::NAMEREF == 0
-                && let crate::vars::Val::Str(s) = &v.val
-            {
-                if quoted {
-                    out.quoted(s)
-                } else {
-                    out.split(s)
-                }
-                return Ok(());
+            if quoted {
+                out.quoted(s)
+            } else {
+                out.split(s)
             }
+            return Ok(());
         }
         let (name, sub) = if p.indirect {
             match self.indirect(p)? {

@@ -433,9 +433,8 @@ fn parse_set(text: &[u8], at: &mut usize) -> Option<Pat> {
                 let name = rest.get(..end)?;
                 pos += 2 + end + 2;
                 if kind == b':' {
-                    match CLASSES.iter().position(|c| *c == name) {
-                        Some(i) => items.push(Item::Class(i as u8)),
-                        None => {}
+                    if let Some(i) = CLASSES.iter().position(|c| *c == name) {
+                        items.push(Item::Class(i as u8))
                     }
                 } else {
                     let c = code(name);

@@ -127,13 +127,10 @@ impl Parser<'_> {
         let mut tilde = !matches!(place, Place::Subscript);
         let mut value = place == Place::Value;
         let mut name_so_far = place == Place::Arg;
-        loop {
-            let Some(c) = self.peek() else { break };
+        while let Some(c) = self.peek() {
             match place {
-                Place::Operand(stop) => {
-                    if depth == 0 && stop.contains(&c) {
-                        break;
-                    }
+                Place::Operand(stop) if depth == 0 && stop.contains(&c) => {
+                    break;
                 }
                 Place::Subscript => {
                     if c == b']' && depth == 0 {

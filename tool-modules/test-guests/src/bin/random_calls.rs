@@ -163,5 +163,5 @@ fn main() {
             _ => kernel(u32::from(which), &mut program),
         });
     }
-    std::process::exit((sum & 0x3f) as i32);
+    std::process::exit(sum & 0x3f);
 }
