@@ -16,7 +16,8 @@ fn a_project_is_written_and_a_folder_of_tools_is_kept() {
     assert_eq!(bad.status, 1);
 
     // A module without a manifest is a shell command.
-    let module = crate::exec::as_command(folder.path(), "plain.wasm");
+    let module = folder.path().join("plain.wasm");
+    std::fs::rename(crate::exec::as_command(folder.path(), "cat"), &module).unwrap();
     let inspected = hardshell_in(
         folder.path(),
         &["tool", "inspect", module.to_str().unwrap()],
