@@ -21,7 +21,6 @@ static UTILITIES: &[(&str, Main)] = &[
     ("cut", uu_cut::uumain),
     ("date", uu_date::uumain),
     ("dd", uu_dd::uumain),
-    ("dir", uu_dir::uumain),
     ("dircolors", uu_dircolors::uumain),
     ("dirname", uu_dirname::uumain),
     ("echo", uu_echo::uumain),
@@ -35,7 +34,6 @@ static UTILITIES: &[(&str, Main)] = &[
     ("join", uu_join::uumain),
     ("link", uu_link::uumain),
     ("ln", uu_ln::uumain),
-    ("ls", uu_ls::uumain),
     ("md5sum", uu_md5sum::uumain),
     ("mkdir", uu_mkdir::uumain),
     ("mktemp", uu_mktemp::uumain),
@@ -81,7 +79,6 @@ static UTILITIES: &[(&str, Main)] = &[
     ("unexpand", uu_unexpand::uumain),
     ("uniq", uu_uniq::uumain),
     ("unlink", uu_unlink::uumain),
-    ("vdir", uu_vdir::uumain),
     ("wc", uu_wc::uumain),
     ("yes", uu_yes::uumain),
 ];

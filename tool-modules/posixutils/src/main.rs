@@ -11,6 +11,7 @@ mod env;
 mod file;
 mod identity;
 mod install;
+mod ls;
 mod man;
 mod pager;
 mod processes;
@@ -28,6 +29,7 @@ type Main = fn(&str, Vec<Vec<u8>>) -> i32;
 fn find(name: &str) -> Option<Main> {
     Some(match name {
         "cat" => cat::run,
+        "ls" | "dir" | "vdir" => ls::run,
         "env" => env::env,
         "nice" => env::nice,
         "nohup" | "setsid" => env::nohup,
