@@ -79,6 +79,7 @@ async fn spawn(
     let loaded = match resolved.program.ready(bound) {
         Some(loaded) => Arc::clone(loaded),
         None => {
+            let _paused = group.pause_for(&resolved.program);
             let loading = spawn::loaded(&group.engine, &resolved.program, bound);
             match io::wait(&parent, loading).await {
                 Ok(Ok(loaded)) => loaded,

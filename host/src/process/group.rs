@@ -51,6 +51,7 @@ pub(crate) struct Group {
     pub(crate) captured: Arc<Captured>,
     started: Mutex<Instant>,
     deadline: Mutex<Option<Instant>>,
+    pauses: Mutex<Pauses>,
     table: Mutex<Table>,
     alive: AtomicU32,
     started_count: AtomicU64,
@@ -61,6 +62,39 @@ pub(crate) struct Group {
     over: AtomicBool,
     keep_cwd: bool,
 }
+
+/// When the clock of a call stands still: while a command of the registry is compiled, which
+/// happens once on a host and is not the call's doing.
+#[derive(Default)]
+struct Pauses {
+    running: u32,
+    since: Option<Instant>,
+    over: Duration,
+}
+
+impl Pauses {
+    fn total(&self) -> Duration {
+        self.over + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// The clock of a call goes on when this is dropped.
+pub(crate) struct Paused<'a>(&'a Group);
+
+impl Drop for Paused<'_> {
+    fn drop(&mut self) {
+        let mut pauses = self.0.pauses.lock();
+        pauses.running = pauses.running.saturating_sub(1);
+        if pauses.running == 0
+            && let Some(since) = pauses.since.take()
+        {
+            pauses.over += since.elapsed();
+        }
+    }
+}
+
+/// How often a deadline is looked at again that came while the clock stood still.
+const PAUSE_STEP: Duration = Duration::from_millis(20);
 
 /// How long processes may live on that the root process has left behind.
 pub(crate) const ORPHAN_GRACE: Duration = Duration::from_millis(250);
@@ -87,6 +121,7 @@ impl Group {
             captured: Arc::default(),
             started: Mutex::new(Instant::now()),
             deadline: Mutex::new(None),
+            pauses: Mutex::default(),
             table: Mutex::new(Table {
                 live: BTreeMap::new(),
                 next_pid: 1,
@@ -220,11 +255,45 @@ impl Group {
         if root_gone {
             self.terminate(Stop::plain(Termination::Cancelled));
         } else {
-            self.terminate(sentence::deadline(
-                self.limits.wall,
-                self.started.lock().elapsed(),
-            ));
+            let used = self.started.lock().elapsed();
+            let (paused, standing) = {
+                let pauses = self.pauses.lock();
+                (pauses.total(), pauses.running > 0)
+            };
+            let counted = used.saturating_sub(paused);
+            if counted >= self.limits.wall {
+                self.terminate(sentence::deadline(self.limits.wall, counted));
+            } else {
+                let left = self.limits.wall.saturating_sub(counted);
+                let step = if standing { left.max(PAUSE_STEP) } else { left };
+                self.renew_deadline(Instant::now() + step);
+            }
         }
+    }
+
+    /// Sets a deadline in place of one that has come.
+    fn renew_deadline(&self, at: Instant) {
+        if self.over.load(Ordering::Acquire) {
+            return;
+        }
+        *self.deadline.lock() = Some(at);
+        self.engine.set_deadline(self.me.clone(), self.id, None, at);
+    }
+
+    /// Stops the clock of the call while one of the registry's own programs is compiled.
+    /// Modules out of files do not: the guest chooses them.
+    pub(crate) fn pause_for(&self, program: &Arc<Program>) -> Option<Paused<'_>> {
+        let ours = program.names().iter().any(|name| {
+            self.command(name.as_bytes())
+                .is_some_and(|known| Arc::ptr_eq(&known, program))
+        });
+        if !ours {
+            return None;
+        }
+        let mut pauses = self.pauses.lock();
+        pauses.running += 1;
+        pauses.since.get_or_insert_with(Instant::now);
+        Some(Paused(self))
     }
 
     pub(crate) fn set_deadline(&self, at: Instant) {
@@ -379,8 +448,10 @@ impl Group {
     }
 
     pub(crate) fn deadline_left(&self) -> Option<Duration> {
-        let deadline = (*self.deadline.lock())?;
-        Some(deadline.saturating_duration_since(Instant::now()))
+        (*self.deadline.lock())?;
+        let used = self.started.lock().elapsed();
+        let counted = used.saturating_sub(self.pauses.lock().total());
+        Some(self.limits.wall.saturating_sub(counted))
     }
 
     pub(crate) fn process(&self, pid: u32) -> Option<Arc<Proc>> {

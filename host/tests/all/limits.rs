@@ -274,3 +274,44 @@ fn stack() {
     assert!(matches!(report.termination, Termination::Trap(_)));
     assert_eq!(out(&world.call(&["probe", "echo", "next"])), "next\n");
 }
+
+/// A command's first use on a host compiles it. That is not the call's doing: a short time
+/// limit must not end a call for it, for the next one would end just so.
+#[test]
+fn compiling_a_command_does_not_count_against_the_time_limit() {
+    // New at each run, so that no cache holds it.
+    let seed = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos() as u64;
+    let steps: String = (0..80)
+        .map(|step| format!("(local.set 0 (i64.rotl (i64.xor (local.get 0) (i64.const {step})) (i64.add (local.get 0) (i64.const 7))))"))
+        .collect();
+    let functions: String = (0..4000)
+        .map(|n| {
+            format!(
+                "(func (param i64) (result i64) {steps} (i64.add (local.get 0) (i64.const {n})))"
+            )
+        })
+        .collect();
+    let large = format!(
+        "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32))) \
+         (memory (export \"memory\") 1) (global i64 (i64.const {seed})) {functions} \
+         (func (export \"_start\") (call $exit (i32.const 0))))"
+    );
+    let world = World::new(vec![
+        ("probe", guest("probe")),
+        ("large", crate::support::wat(&large)),
+    ]);
+    assert_eq!(world.call(&["probe", "true"]).status, 0);
+    let limit = Duration::from_millis(100);
+    let report = run(&world, &["run", "large"], |l| {
+        l.wall = Duration::from_millis(100);
+    });
+    assert_eq!(out(&report), "0 Exited\n", "{}", err(&report));
+    assert!(
+        report.wall_time > limit,
+        "it compiled in {:?}, within the limit: the test shows nothing",
+        report.wall_time
+    );
+}
